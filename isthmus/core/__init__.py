@@ -1,0 +1,1 @@
+"""The words every room speaks. Imports nothing of Isthmus outside this folder."""

@@ -1,0 +1,59 @@
+"""Time as a thing that is handed in, so that tests never wait.
+
+`monotonic` measures spans (seconds), `now` says the calendar time (UTC). Nothing in Isthmus calls
+`time.time()` or `date.today()` on its own.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings: seconds since an arbitrary start, and the calendar time in UTC."""
+
+    def monotonic(self) -> float: ...
+
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    __slots__ = ()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class FakeClock:
+    """A clock that moves only when told to: `advance(seconds)`."""
+
+    __slots__ = ("_monotonic", "_now")
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._monotonic = 0.0
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move both readings forward by `seconds`."""
+        from datetime import timedelta
+
+        self._monotonic += seconds
+        self._now += timedelta(seconds=seconds)
+
+
+def today(clock: Clock) -> date:
+    """The calendar day in UTC; law's dates are compared with it."""
+    return clock.now().date()

@@ -1,0 +1,34 @@
+"""Consent: what a person agreed to, bound to a recipient. It is stored as a receipt and found by id.
+
+Source: PIPL Articles 14, 15, 23, 29, 31; GDPR Articles 7 and 8.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+KINDS = ("separate", "sensitive", "guardian", "label_duty")
+
+
+class Consent(msgspec.Struct):
+    """One consent. `recipient` is a partner id, or "" where the kind names none (guardian, label_duty).
+
+    `feature` is one of FEATURES or "*". `scope` is "once" (one request) or "always" (until `until`). `withdrawn`
+    and `used` change in place, so that live streams see them at once.
+    """
+
+    id: str
+    tenant: str
+    kind: str
+    recipient: str
+    region: str
+    feature: str
+    scope: str
+    subject: str
+    language: str
+    given_at: datetime
+    until: datetime
+    withdrawn: bool = False
+    used: bool = False

@@ -1,0 +1,57 @@
+"""Server-sent events on bytes: cut a stream of reads into events, without copying what is already whole.
+
+Source: WHATWG HTML, section 9.2.6 "Interpreting an event stream". Lines end with LF, CRLF or CR; a blank line ends an
+event; lines that begin with a colon are comments; `data` lines of one event join with LF. Other fields are ignored,
+because no chat wire in this house uses them at this level.
+"""
+
+from __future__ import annotations
+
+DONE = b"[DONE]"
+
+
+class EventTooLargeError(ValueError):
+    """An event grew past the limit without an end."""
+
+
+class EventReader:
+    """Feed reads in any split, get the `data` of each finished event. `limit` bounds one event, in bytes."""
+
+    __slots__ = ("_limit", "_rest")
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        self._rest = b""
+        self._limit = limit
+
+    def feed(self, read: bytes) -> list[bytes]:
+        """The data of every event that `read` completes, in order. Raises EventTooLargeError."""
+        block = self._rest + read if self._rest else read
+        if b"\r" in block:
+            # A CR at the very end may be half of a CRLF: it waits for the next read.
+            tail = b""
+            if block.endswith(b"\r"):
+                block, tail = block[:-1], b"\r"
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + tail
+        pieces = block.split(b"\n\n")
+        self._rest = pieces.pop()
+        if len(self._rest) > self._limit:
+            raise EventTooLargeError("an event is larger than the limit")
+        events = []
+        for piece in pieces:
+            data = _data(piece)
+            if data is not None:
+                events.append(data)
+        return events
+
+
+def _data(event: bytes) -> bytes | None:
+    """The joined data of one event, or None when it has none (a comment, a keep-alive)."""
+    if event.startswith(b"data: ") and b"\n" not in event:
+        return event[6:]
+    lines = []
+    for line in event.split(b"\n"):
+        if line.startswith(b"data:"):
+            lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line == b"data":
+            lines.append(b"")
+    return b"\n".join(lines) if lines else None

@@ -1,0 +1,170 @@
+"""The OpenAI chat wire, as far as Isthmus must read it.
+
+Rule of this file: read typed, rewrite generic, splice when nothing changed. A request's top level is split into raw
+fields once; only the fields a policy needs are decoded, strictly. Fields that Isthmus does not know stay raw and pass
+on only when the partner's allow-list has them.
+Source: OpenAI API reference, "Create chat completion" and "Streaming".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from isthmus.core.errors import Refusal
+from isthmus.core.secret import Withheld
+
+
+class Usage(msgspec.Struct, omit_defaults=True):
+    """Tokens of one answer, in the partner's own count."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+
+class Part(Withheld, msgspec.Struct):
+    """One piece of a message's content; `text` for type "text", other types carry no text."""
+
+    type: str
+    text: str | None = None
+
+
+class CalledFunction(Withheld, msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCall(Withheld, msgspec.Struct):
+    function: CalledFunction | None = None
+    index: int = 0
+
+
+class Message(Withheld, msgspec.Struct):
+    """One message of the conversation; fields Isthmus does not read are kept in the raw body."""
+
+    role: str
+    content: str | list[Part] | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+    def texts(self) -> Iterator[str]:
+        """Every text of this message: content, reasoning, tool arguments."""
+        content = self.content
+        if isinstance(content, str):
+            yield content
+        elif content is not None:
+            for part in content:
+                if part.text is not None:
+                    yield part.text
+        if self.reasoning_content:
+            yield self.reasoning_content
+        if self.tool_calls is not None:
+            for call in self.tool_calls:
+                if call.function is not None and call.function.arguments:
+                    yield call.function.arguments
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool = False
+
+
+class Ask(Withheld):
+    """A decoded chat request: raw top-level fields, and the few that are read.
+
+    `model`, `stream`, `include_usage`, `messages` are decoded; `fields` holds every top-level field as raw JSON.
+    """
+
+    __slots__ = ("fields", "include_usage", "messages", "model", "stream")
+
+    def __init__(
+        self, fields: dict[str, msgspec.Raw], model: str, messages: list[Message], stream: bool, include_usage: bool
+    ) -> None:
+        self.fields = fields
+        self.model = model
+        self.messages = messages
+        self.stream = stream
+        self.include_usage = include_usage
+
+    def texts(self) -> Iterator[str]:
+        """Every text of the question, in order."""
+        for message in self.messages:
+            yield from message.texts()
+
+
+_top = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_messages = msgspec.json.Decoder(list[Message])
+_string = msgspec.json.Decoder(str)
+_boolean = msgspec.json.Decoder(bool)
+_options = msgspec.json.Decoder(StreamOptions | None)
+_count = msgspec.json.Decoder(int)
+_generic = msgspec.json.Decoder()
+_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+
+
+def decode_ask(body: bytes) -> Ask:
+    """The chat request in `body` (JSON bytes). Raises Refusal bad_json or bad_field; reasons never quote content."""
+    try:
+        fields = _top.decode(body)
+    except msgspec.ValidationError:
+        raise Refusal("bad_json", reason="the top level must be an object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal("bad_json", reason=_position(error)) from None
+    try:
+        model = _string.decode(fields["model"])
+        messages = _read(_messages, fields["messages"], "messages")
+    except KeyError as missing:
+        raise Refusal("bad_field", field=missing.args[0], reason="it is required") from None
+    except msgspec.MsgspecError:
+        raise Refusal("bad_field", field="model", reason="it must be a string") from None
+    if not messages:
+        raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
+    for message in messages:
+        if message.role not in _ROLES:
+            raise Refusal("bad_field", field="messages", reason="role is one of " + ", ".join(sorted(_ROLES)))
+    raw = fields.get("stream")
+    stream = raw is not None and _read(_boolean, raw, "stream")
+    raw = fields.get("stream_options")
+    options = None if raw is None else _read(_options, raw, "stream_options")
+    raw = fields.get("n")
+    if raw is not None and _read(_count, raw, "n") != 1:
+        raise Refusal("bad_field", field="n", reason="one answer per request; send the request again for another")
+    return Ask(fields, model, messages, stream, options is not None and options.include_usage)
+
+
+def _read(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw, field: str) -> Any:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal("bad_field", field=field, reason=_shape(error)) from None
+
+
+def _position(error: Exception) -> str:
+    """Where the JSON breaks, in msgspec's words, which name bytes and offsets and never quote text."""
+    return str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8 or nested too deeply"
+
+
+def _shape(error: Exception) -> str:
+    return str(error) if isinstance(error, msgspec.ValidationError) else "it is not valid JSON"
+
+
+def rewrite_texts(raw_messages: bytes | msgspec.Raw, change: Callable[[str], str]) -> bytes:
+    """`messages` as JSON with `change` applied to every text that Ask.texts() yields; all other fields stay."""
+    messages = _generic.decode(raw_messages)
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            message["content"] = change(content)
+        elif content is not None:
+            for part in content:
+                if isinstance(part.get("text"), str):
+                    part["text"] = change(part["text"])
+        if message.get("reasoning_content"):
+            message["reasoning_content"] = change(message["reasoning_content"])
+        for call in message.get("tool_calls") or ():
+            function = call.get("function")
+            if function is not None and function.get("arguments"):
+                function["arguments"] = change(function["arguments"])
+    return msgspec.json.encode(messages)

@@ -1,0 +1,1 @@
+"""The corridor: door, relay, upstream, stream, workers."""

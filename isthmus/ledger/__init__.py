@@ -1,0 +1,1 @@
+"""What is remembered: receipts, their hash chain, accounts."""

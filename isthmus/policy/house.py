@@ -1,0 +1,20 @@
+"""What duties are compiled with: the operator's facts, the term lists, the consents that were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+
+import msgspec
+
+from isthmus.core.clock import Clock
+from isthmus.core.consent import Consent
+from isthmus.core.operator import Operator
+
+
+class House(msgspec.Struct, frozen=True):
+    """`consents` is the live index by id (refreshed in place). `terms` maps a taxonomy to term -> category."""
+
+    operator: Operator
+    clock: Clock
+    consents: MutableMapping[str, Consent]
+    terms: Mapping[str, Mapping[str, str]]
