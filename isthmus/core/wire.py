@@ -168,3 +168,57 @@ def rewrite_texts(raw_messages: bytes | msgspec.Raw, change: Callable[[str], str
             if function is not None and function.get("arguments"):
                 function["arguments"] = change(function["arguments"])
     return msgspec.json.encode(messages)
+
+
+class Said(Withheld, msgspec.Struct):
+    """What a model said, whole (a message) or in part (a delta)."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Choice(Withheld, msgspec.Struct):
+    message: Said = msgspec.field(default_factory=Said)
+    finish_reason: str | None = None
+
+
+class Answer(Withheld, msgspec.Struct):
+    """An unstreamed answer, as far as policies read it."""
+
+    choices: list[Choice]
+    usage: Usage | None = None
+
+
+class ChunkChoice(Withheld, msgspec.Struct):
+    delta: Said = msgspec.field(default_factory=Said)
+    finish_reason: str | None = None
+
+
+class Chunk(Withheld, msgspec.Struct):
+    """One event of a streamed answer. `error` is set when a partner reports a failure inside a 200 stream."""
+
+    choices: list[ChunkChoice] = []
+    usage: Usage | None = None
+    error: msgspec.Raw | None = None
+
+
+class Origin(msgspec.Struct):
+    """The `isthmus` object of every answer: who answered, under which decision, with what owed to the reader.
+
+    `source` is device, private or partner. `badge` is the words to show. `receipt` finds the proof.
+    """
+
+    route: str
+    model: str
+    source: str
+    badge: str
+    rehearsal: bool
+    region: str
+    decision: str
+    receipt: str
+    label: str = ""
+    label_at: str = ""
+    notices: list[str] = []
+    masked: dict[str, int] = {}
+    blocked: str = ""

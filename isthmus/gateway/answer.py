@@ -1,0 +1,159 @@
+"""What goes back to the caller: the answer with its `isthmus` object, as JSON and as headers.
+
+Read typed, rewrite generic, splice when nothing changed: an answer that no policy changed keeps its bytes, and only the
+last brace gives way to the `isthmus` object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from isthmus.core.decision import Plan
+from isthmus.core.exchange import Exchange
+from isthmus.core.wire import Answer, Origin, Said
+
+_generic = msgspec.json.Decoder()
+
+
+def origin(ex: Exchange) -> Origin:
+    """The `isthmus` object, as far as it is known now."""
+    plan = ex.plan
+    decision = ex.decision
+    assert plan is not None
+    assert decision is not None
+    route = plan.route
+    return Origin(
+        route=route.name,
+        model=route.model,
+        source=route.tier,
+        badge=route.badge,
+        rehearsal=route.rehearsal,
+        region=" ".join(decision.question.regions),
+        decision=decision.digest,
+        receipt=ex.id,
+        label=ex.label,
+        label_at=ex.label_at,
+        notices=ex.notices,
+        masked=ex.masks,
+        blocked=ex.blocked,
+    )
+
+
+def header_lines(ex: Exchange) -> bytes:
+    """The same as response headers. Text that is not ASCII is percent-encoded UTF-8 (RFC 3986, 2.1)."""
+    plan = ex.plan
+    assert plan is not None
+    route = plan.route
+    return b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\nisthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n" % (
+        _ascii(route.name),
+        _ascii(route.model),
+        route.tier.encode(),
+        _ascii(route.badge),
+        _ascii(ex.label),
+        _ascii("; ".join(ex.notices)),
+        ex.id.encode(),
+    )  # fmt: skip
+
+
+_SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
+_known: dict[str, bytes] = {}
+
+
+def _ascii(text: str) -> bytes:
+    """Percent-encoded where needed. The few texts that occur (labels, badges, notices) are encoded once."""
+    encoded = _known.get(text)
+    if encoded is None:
+        encoded = quote(text, safe=_SAFE).encode()
+        if len(_known) < 4096:
+            _known[text] = encoded
+    return encoded
+
+
+def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]:
+    """Run the plan's on_event stages over every text in `said`. Returns only what changed, by channel.
+
+    Channels: content, reasoning_content, tool:<index>. With `last`, channels that still hold text are flushed even when
+    this piece says nothing on them.
+    """
+    changed: dict[str, Any] = {}
+    pieces = texts(said)
+    if last:
+        for name, channel in tuple(ex.held):
+            if channel in _FLUSHED or channel.startswith("tool:"):
+                pieces.setdefault(channel, "")
+        pieces.setdefault("content", "")
+    for channel, text in pieces.items():
+        released = text
+        for stage in plan.on_event:
+            released = stage(ex, channel, released, last)
+        if released != text:
+            changed[channel] = released
+    return changed
+
+
+_FLUSHED = frozenset(("content", "reasoning_content"))
+
+
+def texts(said: Said) -> dict[str, str]:
+    """Every text of one message or delta, by channel, in the order a person meets them."""
+    pieces = {}
+    if said.reasoning_content:
+        pieces["reasoning_content"] = said.reasoning_content
+    if said.content:
+        pieces["content"] = said.content
+    for call in said.tool_calls or ():
+        if call.function is not None and call.function.arguments:
+            pieces[f"tool:{call.index}"] = call.function.arguments
+    return pieces
+
+
+def put(target: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Write changed texts into a generic message or delta."""
+    for channel, text in changed.items():
+        if channel.startswith("tool:"):
+            index = int(channel[5:])
+            for position, call in enumerate(target.get("tool_calls") or ()):
+                if call.get("index", position) == index:
+                    call["function"]["arguments"] = text
+        else:
+            target[channel] = text
+
+
+def delta(released: dict[str, Any]) -> dict[str, Any]:
+    """Released texts, by channel, as an OpenAI delta object."""
+    said: dict[str, Any] = {channel: text for channel, text in released.items() if text and channel in _FLUSHED}
+    calls = [
+        {"index": int(channel[5:]), "function": {"arguments": text}}
+        for channel, text in released.items()
+        if text and channel.startswith("tool:")
+    ]
+    if calls:
+        said["tool_calls"] = calls
+    return said
+
+
+def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
+    """An unstreamed answer after every stage, with the `isthmus` object as its last member."""
+    choice = answer.choices[0]
+    for index, call in enumerate(choice.message.tool_calls or ()):
+        call.index = index
+    ex.usage = answer.usage
+    ex.finish = choice.finish_reason or "unknown"
+    changed = apply(ex, plan, choice.message, last=True)
+    for respond in plan.on_response:
+        respond(ex)
+    if changed or ex.blocked:
+        generic = _generic.decode(body)
+        first = generic["choices"][0]
+        put(first["message"], changed)
+        first["finish_reason"] = ex.finish
+        body = msgspec.json.encode(generic)
+    return splice(body, ex)
+
+
+def splice(body: bytes, ex: Exchange) -> bytes:
+    """`body`, a JSON object, with `"isthmus": {...}` as its last member."""
+    return b'%b,"isthmus":%b}' % (body.rstrip()[:-1], msgspec.json.encode(origin(ex)))

@@ -1,0 +1,96 @@
+"""What the caller's `isthmus-*` headers ask for: region, feature, age, data class, consent.
+
+A header may only choose among what its key allows; unknown words are refused, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from isthmus.core.decision import DATA, EVENTS, FEATURE_ALIASES, FEATURES, Question, age_band
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Exchange
+from isthmus.gateway.door import Request
+
+_PREFIX = b"isthmus-"
+
+
+class Asked(NamedTuple):
+    """The raw words that decide, as they came; equal ones share one decision."""
+
+    allowed: tuple[str, ...]
+    region: str
+    feature: str
+    age: str
+    data: str
+    event: str
+
+    def question(self, known: Collection[str]) -> Question:
+        """The Question for these words. Raises Refusal unknown_region, region_not_allowed or bad_header."""
+        feature = FEATURE_ALIASES.get(self.feature, self.feature)
+        _one_of(feature, FEATURES, "isthmus-feature")
+        _one_of(self.data, DATA, "isthmus-data")
+        _one_of(self.event, EVENTS, "isthmus-event")
+        try:
+            age = age_band(self.age)
+        except ValueError as error:
+            raise Refusal("bad_header", field="isthmus-age", reason=str(error)) from None
+        regions = tuple(self.region.replace(",", " ").split())
+        for region in regions:
+            if region not in known:
+                raise Refusal("unknown_region", region=_shown(region), known=", ".join(sorted(known)))
+            if region not in self.allowed:
+                raise Refusal("region_not_allowed", region=region, known=", ".join(self.allowed))
+        return Question(regions=regions, feature=feature, event=self.event, age=age, data=self.data)
+
+
+def read_asked(ex: Exchange, request: Request) -> Asked:
+    """Read the headers; what is not for the decision (consent, language, label) goes to the Exchange."""
+    caller = ex.caller
+    headers = request.headers
+    region, feature, age, data, event = caller.region, "assistant", caller.age, "personal", "answer"
+    for name, value in headers.items():
+        if not name.startswith(_PREFIX):
+            continue
+        word = _text(name, value)
+        match name:
+            case b"isthmus-region":
+                region = word
+            case b"isthmus-feature":
+                feature = word
+            case b"isthmus-age":
+                age = word
+            case b"isthmus-data":
+                data = word
+            case b"isthmus-event":
+                event = word
+            case b"isthmus-consent":
+                ex.consent_id = word
+            case b"isthmus-subject":
+                ex.subject = word
+            case b"isthmus-label":
+                _one_of(word, ("content", "metadata"), "isthmus-label")
+                ex.label_at = "" if word == "content" else word
+            case _:
+                raise Refusal("bad_header", field=_shown(name.decode("ascii")), reason="it is not known")
+    language = headers.get(b"accept-language")
+    if language is not None:
+        ex.language = _text(b"accept-language", language)[:35]
+    return Asked(caller.regions, region or caller.region, feature, age, data, event)
+
+
+def _text(name: bytes, value: bytes) -> str:
+    if len(value) > 512 or not value.isascii():
+        raise Refusal("bad_header", field=name.decode("ascii"), reason="at most 512 ASCII characters")
+    return value.decode("ascii").strip()
+
+
+def _one_of(word: str, known: Collection[str], field: str) -> None:
+    if word not in known:
+        raise Refusal("bad_header", field=field, reason="one of " + ", ".join(known))
+
+
+def _shown(word: str) -> str:
+    """A caller's word that is safe to repeat: short, and letters only."""
+    return word if len(word) <= 32 and word.replace("-", "").isalnum() else "-"

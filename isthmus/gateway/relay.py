@@ -1,0 +1,242 @@
+"""The corridor: one query from the caller's request to its receipt. `relay` is the whole journey on one screen.
+
+Rules of this room:
+1. Only plans of the decision are attempted, in the order `choose` gives; each attempt is recorded.
+2. Until something was shown to the caller, the next plan may be tried; afterwards a failure is told, never hidden.
+3. A refusal by law, by moderation or for the caller's own fault ends the journey; it is never retried elsewhere.
+4. Each known caller gets exactly one receipt, whatever happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+
+import msgspec
+
+from isthmus.core.clock import Clock
+from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Attempt, Exchange
+from isthmus.core.wire import decode_ask
+from isthmus.gateway import answer
+from isthmus.gateway.asked import Asked, read_asked
+from isthmus.gateway.door import Door, Request, answer_bytes, refusal_bytes
+from isthmus.gateway.stream import Stream
+from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Connection, Pool, UpstreamError, is_local
+from isthmus.ledger.segments import Ledger
+from isthmus.policy.compile import Table
+from isthmus.policy.keys import KeyRing
+from isthmus.policy.receipt import compose
+from isthmus.routing.breaker import Breakers
+from isthmus.routing.choose import Chooser
+
+
+class RouteFailed(Exception):
+    """One route could not answer, through no fault of the caller: the next lawful one may be tried."""
+
+    def __init__(self, outcome: str, refusal: Refusal) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.refusal = refusal
+
+
+class Corridor(msgspec.Struct):
+    """What every request meets, joined once by `gateway.build`. `table` and `chooser` are swapped on reload.
+
+    `heads` holds, per route name, the HTTP request head up to the length, its key included.
+    """
+
+    table: Table
+    chooser: Chooser
+    breakers: Breakers
+    ring: KeyRing
+    ledger: Ledger
+    pool: Pool
+    clock: Clock
+    dialects: dict[str, ModuleType]
+    heads: dict[str, bytes]
+    asked: dict[Asked, Decision]
+
+
+async def relay(c: Corridor, request: Request, door: Door) -> None:
+    """Steps 4 to 10 of docs/life-of-a-request.md, in order."""
+    ex: Exchange | None = None
+    keep_alive = False
+    try:
+        caller = c.ring.find(request.headers.get(b"authorization"))  # 4 keys: who is it
+        ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
+        check_standing(c, ex)
+        asked = read_asked(ex, request)
+        ex.ask = decode_ask(request.body)  # 4 wire: the body is decoded once
+        ex.stream = ex.ask.stream
+        ex.decision = decide(c, asked)  # 5 decision: one look-up
+        failure: Refusal | None = None
+        for plan in c.chooser.choose(ex.decision, ex.ask.model):  # 7 choose: lawful and healthy, in order
+            enter(ex, plan)
+            started = c.clock.monotonic()
+            try:
+                for stage in plan.on_request:  # 6 obligations on the way in
+                    stage(ex)
+                for wait in plan.awaited:
+                    await wait(ex)
+                keep_alive = await attempt(c, ex, plan, request, door)  # 8 dialect, upstream; 9 stream
+                record(ex, plan, "answered", "", c.clock.monotonic() - started)
+                c.breakers.answered(plan.route.name)
+                ex.outcome = ex.outcome or "answered"
+                break
+            except RouteSkipped as skipped:
+                assert isinstance(skipped.refusal, Refusal)
+                failure = failure or skipped.refusal
+                record(ex, plan, "skipped", skipped.refusal.code, 0.0)
+            except RouteFailed as failed:
+                failure = failed.refusal
+                record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
+                c.breakers.failed(plan.route.name)
+        else:
+            raise failure or Refusal("internal", receipt=ex.id)
+    except Refusal as refusal:
+        keep_alive = refuse(ex, refusal, request, door)
+    except asyncio.CancelledError:
+        if ex is not None:
+            ex.outcome = "aborted"  # the caller left, or this worker is going down
+        raise
+    finally:
+        if ex is not None:
+            c.ledger.append(compose(ex, c.clock))  # 10 settle: the receipt is queued, the ledger commits in groups
+        door.finish(keep_alive)
+
+
+def check_standing(c: Corridor, ex: Exchange) -> None:
+    """Nobody is served with a revoked key, or unmetered by a ledger that cannot write."""
+    if ex.caller.revoked:
+        raise Refusal("revoked_key", since=ex.caller.revoked_on)
+    if c.ledger.failed:
+        raise Refusal("overloaded", retry_after=30)
+
+
+def decide(c: Corridor, asked: Asked) -> Decision:
+    """The decision for what the headers say; remembered, because few combinations occur."""
+    decision = c.asked.get(asked)
+    if decision is None:
+        decision = c.table.decide(asked.question(c.table.regions))
+        if len(c.asked) > 4096:
+            c.asked.clear()
+        c.asked[asked] = decision
+    return decision
+
+
+def enter(ex: Exchange, plan: Plan) -> None:
+    """Begin with `plan`: what an earlier attempt noted for its own route does not carry over."""
+    ex.plan = plan
+    ex.rewritten = None
+    ex.label = ""
+    if ex.attempts:
+        ex.masks = {}
+        ex.met = []
+        ex.notices = []
+
+
+def record(ex: Exchange, plan: Plan, outcome: str, code: str, seconds: float) -> None:
+    ex.attempts.append(Attempt(plan.route.name, outcome, code, int(seconds * 1e6)))
+
+
+async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door) -> bool:
+    """Ask one route and answer the caller. Returns whether the connection may be kept.
+
+    Raises RouteFailed while nothing was shown; Refusal when the fault is the caller's.
+    """
+    route = plan.route
+    dialect = c.dialects[route.dialect]
+    body = dialect.write_body(ex, route)
+    wire = b"%b%d\r\n\r\n%b" % (c.heads[route.name], len(body), body)
+    connection = await acquire(c, route)
+    stream = Stream(ex, plan, door, dialect, connection, chunked=request.version == b"1.1") if ex.stream else None
+    door.reader = connection
+    try:
+        got = await send(c, route, connection, wire, stream)
+    except UpstreamError as error:
+        if stream is None:
+            raise failed(route, error.word) from None
+        return end_stream(c, ex, stream, route, error.word)
+    finally:
+        c.pool.release(route, connection)
+    if got.status != 200:
+        raise judge(route, got)
+    if stream is not None and got.streamed:
+        return end_stream(c, ex, stream, route, "" if stream.done else "lost") and request.keep_alive
+    try:
+        typed = dialect.read_answer(got.body)
+    except dialect.BrokenAnswerError:
+        raise failed(route, "broken") from None
+    whole = answer.whole(ex, plan, got.body, typed)
+    ex.first_at = c.clock.monotonic()
+    door.write(answer_bytes(200, whole, keep_alive=request.keep_alive, extra=answer.header_lines(ex)))
+    return request.keep_alive
+
+
+async def acquire(c: Corridor, route: Route) -> Connection:
+    try:
+        return await c.pool.acquire(route)
+    except UpstreamError as error:
+        raise failed(route, error.word) from None
+
+
+async def send(c: Corridor, route: Route, connection: Connection, wire: bytes, stream: Stream | None) -> Answer:
+    """One exchange. A local engine that is still loading its model (503) is worth waiting for."""
+    patience = c.clock.monotonic() + ENGINE_PATIENCE
+    while True:
+        got = await connection.exchange(wire, stream)
+        if got.status != 503 or not is_local(route) or c.clock.monotonic() > patience or not connection.reusable:
+            return got
+        await asyncio.sleep(0.2)
+
+
+def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: str) -> bool:
+    """Close a stream properly: its last chunk, a typed error event, or - nothing shown yet - the next route."""
+    if stream.done:
+        stream.finish()
+        return True
+    if not stream.committed:
+        raise failed(route, word or "lost")
+    refusal = stream.failure or failed(route, word).refusal
+    ex.outcome = "interrupted"
+    ex.refusal_code = refusal.code
+    if refusal.row.type == "upstream_error":
+        c.breakers.failed(route.name)
+    stream.fail(refusal)
+    return False
+
+
+def failed(route: Route, word: str) -> RouteFailed:
+    """The enumerated failure for a transport word of gateway.upstream."""
+    if word == "timeout":
+        return RouteFailed("timeout", Refusal("upstream_timeout", route=route.badge, limit="its deadline"))
+    if word == "unavailable":
+        return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
+    return RouteFailed(word, Refusal("upstream_broken" if word == "broken" else "upstream_lost", route=route.badge))
+
+
+def judge(route: Route, got: Answer) -> RouteFailed | Refusal:
+    """What a status other than 200 means: another route may help, or the request itself is at fault."""
+    status = got.status
+    if status in (401, 402, 403, 404):
+        return RouteFailed("refused", Refusal("upstream_refused", route=route.badge, status=status))
+    if status in (408, 409, 425, 429):
+        wait = got.headers.get(b"retry-after", b"")
+        seconds = int(wait) if wait.isdigit() and len(wait) < 6 else 5
+        return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds))
+    if 400 <= status < 500:
+        return Refusal("upstream_rejected", route=route.badge, status=status)
+    return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
+
+
+def refuse(ex: Exchange | None, refusal: Refusal, request: Request, door: Door) -> bool:
+    """Tell the caller, and note it for the receipt. Returns whether the connection may be kept."""
+    extra = b""
+    if ex is not None:
+        ex.outcome = "failed" if refusal.row.type == "upstream_error" else "refused"
+        ex.refusal_code = refusal.code
+        extra = b"isthmus-receipt: %b\r\n" % ex.id.encode()
+    door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, extra=extra))
+    return request.keep_alive

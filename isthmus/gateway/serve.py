@@ -1,0 +1,92 @@
+"""Which path goes where: hot endpoints to the corridor, everything else to the ASGI app."""
+
+from __future__ import annotations
+
+from time import time
+
+import msgspec
+
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Exchange
+from isthmus.gateway.asgi import App, serve_asgi
+from isthmus.gateway.asked import read_asked
+from isthmus.gateway.door import BODY_LIMIT, Door, Request, answer_bytes, refusal_bytes
+from isthmus.gateway.relay import Corridor, check_standing, decide, relay
+from isthmus.policy.receipt import compose
+
+CHAT = b"/v1/chat/completions"
+MODELS = b"/v1/models"
+HEALTH = b"/health"
+OTHER_LIMIT = 64 << 10
+
+
+def body_limit(path: bytes) -> int:
+    """The largest body, in bytes, that `path` takes."""
+    return BODY_LIMIT if path == CHAT else OTHER_LIMIT
+
+
+class Service:
+    """One worker's paths. `serve` is what every door calls."""
+
+    __slots__ = ("app", "corridor")
+
+    def __init__(self, corridor: Corridor, app: App) -> None:
+        self.corridor = corridor
+        self.app = app
+
+    async def serve(self, request: Request, door: Door) -> None:
+        """Answer one request, whatever it asks for."""
+        path = request.path
+        if path == CHAT and request.method == b"POST":
+            await relay(self.corridor, request, door)
+        else:
+            await self._other(request, door)
+
+    async def _other(self, request: Request, door: Door) -> None:
+        keep_alive = False
+        try:
+            if request.path == CHAT:
+                raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
+            if request.path == MODELS:
+                keep_alive = self._models(request, door)
+            elif request.path == HEALTH:
+                door.write(answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
+                keep_alive = request.keep_alive
+            else:
+                keep_alive = await serve_asgi(self.app, request, door)
+        except Refusal as refusal:
+            door.write(refusal_bytes(refusal, keep_alive=request.keep_alive))
+            keep_alive = request.keep_alive
+        finally:
+            door.finish(keep_alive)
+
+    def _models(self, request: Request, door: Door) -> bool:
+        """GET /v1/models: what this key may ask for where it is, as OpenAI model objects."""
+        if request.method not in (b"GET", b"HEAD"):
+            raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="GET")
+        c = self.corridor
+        ex = Exchange("", c.ring.find(request.headers.get(b"authorization")), 0.0)
+        check_standing(c, ex)
+        decision = decide(c, read_asked(ex, request))
+        created = int(time())
+        listed = [{"id": "auto", "object": "model", "created": created, "owned_by": "isthmus"}]
+        for plan in decision.plans:
+            route = plan.route
+            about = {"route": route.name, "source": route.tier, "badge": route.badge, "rehearsal": route.rehearsal}
+            entry = {"object": "model", "created": created, "owned_by": route.partner, "isthmus": about}
+            listed += [{"id": name, **entry} for name in dict.fromkeys((*route.aliases, route.name))]
+        body = msgspec.json.encode({"object": "list", "data": listed})
+        door.write(answer_bytes(200, b"" if request.method == b"HEAD" else body, keep_alive=request.keep_alive))
+        return request.keep_alive
+
+    def refused(self, request: Request, refusal: Refusal) -> None:
+        """The door refused a request whose head was valid: where its key is known, a receipt says so."""
+        c = self.corridor
+        try:
+            caller = c.ring.find(request.headers.get(b"authorization"))
+        except Refusal:
+            return
+        ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
+        ex.outcome = "refused"
+        ex.refusal_code = refusal.code
+        c.ledger.append(compose(ex, c.clock))

@@ -1,0 +1,197 @@
+"""A streamed answer: events in, events out, one write per read.
+
+Rules of this room:
+1. Nothing reaches the caller before the first content; until then the corridor may still fail over.
+2. Every text passes the plan's stages in order; an event that no stage changed keeps its bytes.
+3. The finish event waits for the usage event, so that the last chunk carries usage and the `isthmus` object.
+4. A stream ends in `[DONE]` or in a typed error event, never in silence.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from isthmus.core.decision import Plan
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Exchange
+from isthmus.core.sse import DONE, EventReader, EventTooLargeError
+from isthmus.core.wire import Chunk, ChunkChoice, Said
+from isthmus.gateway import answer
+from isthmus.gateway.door import Door
+from isthmus.gateway.upstream import Connection
+
+_generic = msgspec.json.Decoder()
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
+
+
+class Stream:
+    """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
+
+    __slots__ = (
+        "_chunked", "_connection", "_dialect", "_door", "_ex", "_lifecycle", "_plan", "_reader", "_template",
+        "_waiting", "committed", "done", "failure", "keep_alive",
+    )  # fmt: skip
+
+    def __init__(
+        self, ex: Exchange, plan: Plan, door: Door, dialect: ModuleType, connection: Connection, *, chunked: bool
+    ) -> None:
+        self._ex = ex
+        self._plan = plan
+        self._door = door
+        self._dialect = dialect
+        self._connection = connection
+        self._chunked = chunked
+        self._reader = EventReader()
+        self._lifecycle: list[bytes] = []
+        self._waiting: dict[str, Any] | None = None
+        self._template: dict[str, Any] = {}
+        self.committed = False
+        self.done = False
+        self.failure: Refusal | None = None
+
+    # -- from the partner ------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """One read of the partner's body (Sink)."""
+        if self.failure is not None or self.done:
+            return
+        out: list[bytes] = []
+        try:
+            for event in self._reader.feed(data):
+                if event == DONE:
+                    self.done = True
+                    break
+                self._event(event, out)
+                if self.failure is not None:
+                    break
+        except EventTooLargeError:
+            self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
+        if self._ex.caller.revoked:
+            self.failure = Refusal("stream_ended", reason="its key was revoked")
+        if out:
+            self._send(b"".join(out))
+        if self.failure is not None:
+            self._connection.abort()
+
+    def _event(self, event: bytes, out: list[bytes]) -> None:
+        try:
+            chunk: Chunk = self._dialect.read_chunk(event)
+        except self._dialect.BrokenAnswerError:
+            self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
+            return
+        if chunk.error is not None:
+            self.failure = Refusal("upstream_lost", route=self._plan.route.badge)
+            return
+        if chunk.usage is not None:
+            self._ex.usage = chunk.usage
+        if not chunk.choices:
+            return
+        if self._waiting is None:
+            self._choice(event, chunk.choices[0], out)
+
+    def _choice(self, event: bytes, choice: ChunkChoice, out: list[bytes]) -> None:
+        ex = self._ex
+        said = choice.delta
+        changed = answer.apply(ex, self._plan, said, last=False) if self._plan.on_event else {}
+        if choice.finish_reason is not None:
+            ex.finish = choice.finish_reason
+        if choice.finish_reason is not None or ex.blocked:
+            self._hold_finish(event, changed)
+            return
+        if changed:
+            if not any(changed.values()) and len(changed) == len(answer.texts(said)):
+                self._remember(event)
+                return  # all of it may still become a forbidden word: it waits inside the stages
+            generic = _generic.decode(event)
+            answer.put(generic["choices"][0]["delta"], changed)
+            event = msgspec.json.encode(generic)
+        data = b"data: %b\n\n" % event
+        if not self.committed and not out and not _says(said):
+            self._lifecycle.append(data)  # {"role": "assistant"} alone commits nothing
+        else:
+            if self._lifecycle:
+                out.extend(self._lifecycle)
+                self._lifecycle.clear()
+            out.append(data)
+
+    def _remember(self, event: bytes) -> None:
+        if not self._template:
+            self._template = _generic.decode(event)
+
+    def _hold_finish(self, event: bytes, changed: dict[str, Any]) -> None:
+        """Keep the finish event back until usage is known; what it says itself still passes the stages."""
+        generic = _generic.decode(event)
+        choice = generic["choices"][0]
+        if self._ex.blocked:
+            choice["delta"] = answer.delta(changed)
+            self.done = True
+            self._connection.abort()
+        else:
+            answer.put(choice.setdefault("delta", {}), changed)
+        self._waiting = generic
+
+    # -- to the caller ---------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        if not self.committed:
+            self.committed = True
+            self._ex.shown = True
+            data = b": isthmus %b\n\n%b" % (msgspec.json.encode(answer.origin(self._ex)), data)
+            coding = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Connection: close\r\n"
+            head = _HEAD + coding + answer.header_lines(self._ex) + b"\r\n"
+            self._door.write(head + self._frame(data))
+        else:
+            self._door.write(self._frame(data))
+
+    def _frame(self, data: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+
+    def finish(self) -> None:
+        """The partner is done: flush the stages, then the last chunk with usage and the `isthmus` object."""
+        ex = self._ex
+        last = self._waiting or {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}], **self._template}
+        flushed = answer.apply(ex, self._plan, Said(), last=True)
+        for respond in self._plan.on_response:
+            respond(ex)
+        out = list(self._lifecycle)
+        for said in (last["choices"][0].get("delta"), answer.delta(flushed)):
+            if said and any(said.get(name) for name in ("content", "reasoning_content", "tool_calls")):
+                piece = {**last, "choices": [{"index": 0, "delta": said, "finish_reason": None}]}
+                piece.pop("usage", None)
+                out.append(b"data: %b\n\n" % msgspec.json.encode(piece))
+        out.extend(self._last_chunks(last))
+        out.append(b"data: [DONE]\n\n")
+        self._send(b"".join(out))
+        self._end()
+
+    def _last_chunks(self, last: dict[str, Any]) -> list[bytes]:
+        """The finish chunk and, where the caller asked for it, the usage chunk; the later one tells the origin."""
+        ex = self._ex
+        finish = {**last, "choices": [{"index": 0, "delta": {}, "finish_reason": ex.finish or "unknown"}]}
+        finish.pop("usage", None)
+        if not ex.ask.include_usage:
+            return [b"data: %b\n\n" % answer.splice(msgspec.json.encode(finish), ex)]
+        usage = {**last, "choices": [], "usage": ex.usage}
+        return [
+            b"data: %b\n\n" % msgspec.json.encode(finish),
+            b"data: %b\n\n" % answer.splice(msgspec.json.encode(usage), ex),
+        ]
+
+    def fail(self, refusal: Refusal) -> None:
+        """End a stream that has begun with a typed error event. What arrived before stays with the caller."""
+        body = refusal.body()
+        body["error"]["isthmus"] = {**(refusal.extra or {}), "receipt": self._ex.id}
+        body["isthmus"] = msgspec.to_builtins(answer.origin(self._ex))
+        self._send(b"data: %b\n\n" % msgspec.json.encode(body))
+        self._end()
+
+    def _end(self) -> None:
+        if self._chunked:
+            self._door.write(b"0\r\n\r\n")
+
+
+def _says(said: Said) -> bool:
+    return bool(said.content or said.reasoning_content or said.tool_calls)
