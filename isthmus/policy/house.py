@@ -12,9 +12,13 @@ from isthmus.core.operator import Operator
 
 
 class House(msgspec.Struct, frozen=True):
-    """`consents` is the live index by id (refreshed in place). `terms` maps a taxonomy to term -> category."""
+    """`consents` is the live index by id (refreshed in place). `terms` maps a taxonomy to term -> category.
+
+    `minors` are the tenants whose services are directed to minors: with them an unknown age is asked, not noted.
+    """
 
     operator: Operator
     clock: Clock
     consents: MutableMapping[str, Consent]
     terms: Mapping[str, Mapping[str, str]]
+    minors: frozenset[str] = frozenset()
