@@ -1,0 +1,56 @@
+# Everything runs in .venv, which is made from the locks in requirements/ and nothing else: wheels only, each checked
+# against its SHA-256. Nothing here needs root or a compiler.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+LINK := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device
+GATED := policy regions ledger
+
+.PHONY: up install test check lock clean
+
+up: .venv/run.stamp  ## install, fetch the model, start everything
+	@$(BIN)/isthmus up
+
+install: .venv/run.stamp  ## what `make up` installs, without starting
+
+.venv/python.stamp:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3.11, or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed (Debian: apt install python3.11-venv)"; exit 1; }
+	@touch $@
+
+.venv/run.stamp: .venv/python.stamp requirements/run.txt pyproject.toml
+	@echo "Installing into .venv"
+	@$(INSTALL) --requirement requirements/run.txt
+	@$(LINK)
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	@echo "Installing the tools for tests and checks into .venv"
+	@$(INSTALL) --requirement requirements/dev.txt
+	@touch $@
+
+test: .venv/dev.stamp  ## all tests, and the coverage that the rooms of law must have
+	$(BIN)/python -m pytest --cov --cov-report=
+	@for room in $(GATED); do \
+		$(BIN)/coverage report --include="isthmus/$$room/*" --fail-under=95 --skip-covered || exit 1; \
+	done
+
+check: .venv/dev.stamp  ## format, lint, types, import contracts, dead code, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/python -m pytest tests/test_docs.py
+
+lock: .venv/dev.stamp  ## resolve the versions anew: names, versions and digests, no addresses
+	$(COMPILE) --upgrade --output-file requirements/run.txt
+	$(COMPILE) --upgrade --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+clean:  ## remove what was built; models and state in ISTHMUS_HOME stay
+	rm -rf .venv build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
