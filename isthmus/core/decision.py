@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from isthmus.core.errors import Refusal
+
 if TYPE_CHECKING:
     from isthmus.core.exchange import Exchange
 
@@ -124,8 +126,8 @@ class Stage(NamedTuple):
 class RouteSkipped(Exception):
     """This route cannot serve this request, others may. `refusal` is what the caller hears if none does."""
 
-    def __init__(self, refusal: Exception) -> None:
-        super().__init__(type(refusal).__name__)
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
         self.refusal = refusal
 
 

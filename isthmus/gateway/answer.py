@@ -47,7 +47,7 @@ def header_lines(ex: Exchange) -> bytes:
     plan = ex.plan
     assert plan is not None
     route = plan.route
-    return b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\nisthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n" % (
+    return _HEADERS % (
         _ascii(route.name),
         _ascii(route.model),
         route.tier.encode(),
@@ -55,9 +55,13 @@ def header_lines(ex: Exchange) -> bytes:
         _ascii(ex.label),
         _ascii("; ".join(ex.notices)),
         ex.id.encode(),
-    )  # fmt: skip
+    )
 
 
+_HEADERS = (
+    b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\n"
+    b"isthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n"
+)
 _SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 _known: dict[str, bytes] = {}
 
@@ -81,9 +85,9 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
     changed: dict[str, Any] = {}
     pieces = texts(said)
     if last:
-        for name, channel in tuple(ex.held):
-            if channel in _FLUSHED or channel.startswith("tool:"):
-                pieces.setdefault(channel, "")
+        for key in ex.held:
+            if isinstance(key, tuple) and (key[1] in _FLUSHED or key[1].startswith("tool:")):
+                pieces.setdefault(key[1], "")
         pieces.setdefault("content", "")
     for channel, text in pieces.items():
         released = text

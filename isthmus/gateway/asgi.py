@@ -13,7 +13,9 @@ from urllib.parse import unquote
 from isthmus.gateway.door import REASONS, Door, Request
 
 Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[MutableMapping[str, Any]], Awaitable[None]]], Awaitable[None]]
+App = Callable[
+    [Scope, Callable[[], Awaitable[Any]], Callable[[MutableMapping[str, Any]], Awaitable[None]]], Awaitable[None]
+]
 
 
 class _Turn:

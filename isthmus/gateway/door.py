@@ -342,7 +342,9 @@ def parse_head(head: bytes) -> Request:
         raise Refusal("bad_request", reason="a header is given twice or folded")
     method = parser.get_method()
     _check(method, target, headers, parser.get_http_version())
-    return Request(method, target[0] if len(target) == 1 else b"".join(target), parser.get_http_version().encode(), headers)
+    return Request(
+        method, target[0] if len(target) == 1 else b"".join(target), parser.get_http_version().encode(), headers
+    )
 
 
 def _check(method: bytes, target: list[bytes], headers: dict[bytes, bytes], version: str) -> None:

@@ -86,7 +86,6 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                 ex.outcome = ex.outcome or "answered"
                 break
             except RouteSkipped as skipped:
-                assert isinstance(skipped.refusal, Refusal)
                 failure = failure or skipped.refusal
                 record(ex, plan, "skipped", skipped.refusal.code, 0.0)
             except RouteFailed as failed:
@@ -237,6 +236,7 @@ def refuse(ex: Exchange | None, refusal: Refusal, request: Request, door: Door) 
     if ex is not None:
         ex.outcome = "failed" if refusal.row.type == "upstream_error" else "refused"
         ex.refusal_code = refusal.code
+        ex.plan = None  # nobody answered: the receipt names no route, only the attempts
         extra = b"isthmus-receipt: %b\r\n" % ex.id.encode()
     door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, extra=extra))
     return request.keep_alive

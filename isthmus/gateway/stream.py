@@ -152,7 +152,11 @@ class Stream:
     def finish(self) -> None:
         """The partner is done: flush the stages, then the last chunk with usage and the `isthmus` object."""
         ex = self._ex
-        last = self._waiting or {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}], **self._template}
+        last = self._waiting or {
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": {}}],
+            **self._template,
+        }
         flushed = answer.apply(ex, self._plan, Said(), last=True)
         for respond in self._plan.on_response:
             respond(ex)

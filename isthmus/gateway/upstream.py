@@ -57,8 +57,23 @@ class Connection(asyncio.Protocol):
     """One connection to one endpoint. `on_header` and `on_body` are built-in methods: llhttp calls C, not Python."""
 
     __slots__ = (
-        "_body", "_closed", "_complete", "_done", "_fields", "_loop", "_parser", "_size", "_sink", "_streaming",
-        "deadline", "idle_since", "on_body", "on_header", "reused", "started", "transport",
+        "_body",
+        "_closed",
+        "_complete",
+        "_done",
+        "_fields",
+        "_loop",
+        "_parser",
+        "_sink",
+        "_size",
+        "_streaming",
+        "deadline",
+        "idle_since",
+        "on_body",
+        "on_header",
+        "reused",
+        "started",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

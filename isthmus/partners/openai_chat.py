@@ -1,7 +1,7 @@
 """Dialect "openai_chat": the OpenAI Chat Completions wire, spoken by most partners and engines.
 
-A dialect is three functions: `write_body` makes the partner's JSON from an Exchange, `read_answer` and `read_chunk` read
-what comes back. A vendor is data (data/*.toml); only a different wire needs another file like this one.
+A dialect is three functions: `write_body` makes the partner's JSON from an Exchange, `read_answer` and `read_chunk`
+read what comes back. A vendor is data (data/*.toml); only a different wire needs another file like this one.
 Source: OpenAI API reference, "Create chat completion"; Ark, DashScope (compatible mode) and DeepSeek document the same.
 """
 
@@ -57,7 +57,9 @@ FIELDS: dict[str, Callable[[msgspec.Raw], bool] | None] = {
     "reasoning_effort": None,
 }
 # Read by the corridor itself and written anew below, so never passed on as they came.
-OWN = frozenset(("model", "messages", "stream", "stream_options", "n", "user", "store", "metadata", "safety_identifier"))
+OWN = frozenset(
+    ("model", "messages", "stream", "stream_options", "n", "user", "store", "metadata", "safety_identifier")
+)
 
 
 def write_body(ex: Exchange, route: Route) -> bytes:

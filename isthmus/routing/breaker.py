@@ -1,6 +1,6 @@
 """A breaker per route: after consecutive failures a route rests, then one request tries it again.
 
-Figures: Envoy's outlier detection defaults (5 consecutive errors, 30 s base ejection time times the count of ejections).
+Figures: Envoy's outlier detection defaults (5 consecutive errors, 30 s base ejection, times the count of ejections).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which lawful routes may answer, in order.
 
-The decision lists what is lawful; the caller's `model` may narrow it, never widen it; a route whose breaker is open goes to
-the end. Nothing here can name a route that the decision does not list.
+The decision lists what is lawful; the caller's `model` may narrow it, never widen it; a route whose breaker is open
+goes to the end. Nothing here can name a route that the decision does not list.
 """
 
 from __future__ import annotations

@@ -1,0 +1,366 @@
+"""The door as dialogue: bytes in, requests and answers out."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.core.errors import Refusal
+from isthmus.gateway import door as door_room
+from isthmus.gateway.door import Dechunker, Door, Doors, answer_bytes, parse_head, refusal_bytes
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
+
+
+class Wire:
+    """A transport that remembers."""
+
+    def __init__(self):
+        self.out = b""
+        self.closed = False
+        self.aborted = False
+        self.paused = False
+        self.eof = False
+
+    def set_write_buffer_limits(self, high):
+        self.high = high
+
+    def write(self, data):
+        self.out += data
+
+    def close(self):
+        self.closed = True
+
+    def abort(self):
+        self.aborted = True
+
+    def pause_reading(self):
+        self.paused = True
+
+    def resume_reading(self):
+        self.paused = False
+
+    def can_write_eof(self):
+        return True
+
+    def write_eof(self):
+        self.eof = True
+
+
+class Task:
+    def __init__(self, coroutine):
+        coroutine.close()
+        self.cancelled = False
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Loop:
+    """A loop whose clock moves by hand and whose tasks never run."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def time(self):
+        return self.now
+
+    def create_task(self, coroutine):
+        return Task(coroutine)
+
+
+class House:
+    """Doors with one connection; `seen` holds each request that came through."""
+
+    def __init__(self, limit=100):
+        self.seen = []
+        self.refused = []
+        self.loop = Loop()
+        self.doors = Doors(
+            self.loop, self.serve, lambda path: limit, lambda request, why: self.refused.append(why.code)
+        )
+        self.wire = Wire()
+        self.door = self.doors()
+        self.door.connection_made(self.wire)
+
+    def serve(self, request, door):
+        self.seen.append(request)
+
+        async def nothing():
+            pass
+
+        return nothing()
+
+    def say(self, *pieces):
+        for piece in pieces:
+            self.door.data_received(piece)
+        return self
+
+    @property
+    def status(self):
+        return int(self.wire.out.split(b" ")[1]) if self.wire.out else None
+
+
+def test_a_plain_request_comes_through_with_its_body():
+    house = House().say(HEAD + b"hello")
+    (request,) = house.seen
+    assert (request.method, request.path, request.body, request.keep_alive) == (
+        b"POST",
+        b"/v1/chat/completions",
+        b"hello",
+        True,
+    )
+
+
+def test_a_query_is_parted_from_the_path():
+    house = House().say(b"GET /v1/models?x=1 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (house.seen[0].path, house.seen[0].query) == (b"/v1/models", b"x=1")
+
+
+@given(st.data())
+def test_a_request_comes_through_in_any_split(data):
+    raw = HEAD + b"hello"
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(raw) - 1), max_size=8)))
+    pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    assert House().say(*pieces).seen[0].body == b"hello"
+
+
+@given(st.data())
+def test_a_chunked_body_is_the_same_in_any_split(data):
+    raw = b"5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nT: x\r\n\r\nREST"
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(raw) - 1), max_size=8)))
+    chunks = Dechunker(100)
+    rest = raw
+    for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True):
+        body = chunks.feed(raw[a:b])
+        if body is not None:
+            rest = chunks.rest + raw[b:]
+            break
+    assert (body, rest) == (b"hello world", b"REST")
+
+
+BAD_HEADS = {
+    "no Host": b"GET / HTTP/1.1\r\n\r\n",
+    "two Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "two equal Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+    "a Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    "an empty Host": b"GET / HTTP/1.1\r\nHost: \r\n\r\n",
+    "bare LF": b"GET / HTTP/1.1\nHost: a\r\n\r\n",
+    "bare CR": b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+    "NUL": b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
+    "a folded line": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+    "space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "an underscore name": b"GET / HTTP/1.1\r\nHost: a\r\nContent_Length: 1\r\n\r\n",
+    "length and coding": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+    "a list of lengths": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n",
+    "a signed length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n",
+    "an unknown coding": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+    "coding in HTTP/1.0": b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "an absolute target": b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another version": b"GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+    "an unknown method": b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an unknown expectation": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: tea\r\n\r\n",
+    "not HTTP": b"\x16\x03\x01\x02\x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", BAD_HEADS.values(), ids=BAD_HEADS.keys())
+def test_ambiguous_bytes_get_400_and_the_connection_ends(head):
+    house = House().say(head)
+    assert house.status == 400
+    assert b"Connection: close" in house.wire.out
+    assert house.wire.eof
+    assert not house.seen
+
+
+def test_nothing_after_a_refusal_is_read_as_a_request():
+    house = House().say(BAD_HEADS["two Hosts"] + HEAD + b"hello", HEAD + b"hello")
+    assert not house.seen
+    assert house.wire.out.count(b"HTTP/1.1") == 1
+
+
+def test_a_post_without_length_gets_411():
+    assert House().say(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n").status == 411
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * door_room.LINE_LIMIT + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(101)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * door_room.HEAD_LIMIT,
+        b"GET /" + b"a" * door_room.LINE_LIMIT,
+    ],
+    ids=["line", "fields", "head", "unfinished line"],
+)
+def test_header_bombs_get_431(head):
+    assert House().say(head).status == 431
+
+
+def test_a_body_that_announces_too_much_is_refused_before_it_is_read():
+    house = House(limit=4).say(HEAD)
+    assert house.status == 413
+    assert house.refused == ["body_too_large"]
+
+
+def test_a_chunked_body_that_grows_too_large_is_refused():
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert House(limit=4).say(head + b"5\r\nhello\r\n").status == 413
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"5\r\nhelloX\r\n", b"g\r\n", b"5\nhello", b"5\r\nhello\r\r\n", b"x" * 5000, b"0\r\nT: \0\r\n\r\n"]
+)
+def test_a_broken_chunk_gets_400(chunk):
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert House(limit=9999).say(head, chunk).status == 400
+
+
+def test_expect_continue_is_answered_before_the_body():
+    house = House().say(HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+    assert house.wire.out == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_an_upgrade_is_not_taken_and_the_request_is_served():
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert len(House().say(head).seen) == 1
+
+
+def test_pipelined_requests_are_answered_in_order_and_wait_unread():
+    house = House().say(HEAD + b"first" + HEAD + b"other")
+    assert [request.body for request in house.seen] == [b"first"]
+    house.say(b"GET / HT")
+    assert house.wire.paused
+    house.door.finish(keep_alive=True)
+    assert [request.body for request in house.seen] == [b"first", b"other"]
+
+
+def test_http_1_0_closes_after_its_answer():
+    house = House().say(b"GET / HTTP/1.0\r\n\r\n")
+    house.door.finish(house.seen[0].keep_alive)
+    assert house.wire.closed
+
+
+def test_an_unfinished_head_gets_408_after_its_deadline():
+    house = House().say(b"GET / HT")
+    house.loop.now = door_room.HEAD_SECONDS + 0.1
+    house.doors.sweep()
+    assert house.status == 408
+
+
+def test_a_byte_now_and_then_does_not_move_the_deadline_of_a_head():
+    house = House().say(b"G")
+    house.loop.now = door_room.HEAD_SECONDS - 0.1
+    house.say(b"E")
+    house.loop.now = door_room.HEAD_SECONDS + 0.1
+    house.doors.sweep()
+    assert house.status == 408
+
+
+def test_a_slow_body_gets_408():
+    house = House().say(HEAD + b"he")
+    house.loop.now = door_room.BODY_SECONDS + 0.1
+    house.doors.sweep()
+    assert house.status == 408
+
+
+def test_an_idle_connection_is_closed_without_a_word():
+    house = House().say(HEAD + b"hello")
+    house.door.finish(keep_alive=True)
+    house.loop.now = door_room.IDLE_SECONDS + 1
+    house.doors.sweep()
+    assert house.wire.aborted
+    assert not house.wire.out
+
+
+def test_a_caller_who_leaves_cancels_its_task():
+    house = House().say(HEAD + b"hello")
+    task = house.door.task
+    house.door.connection_lost(None)
+    assert task.cancelled
+    assert not house.doors.open
+
+
+def test_a_half_closed_caller_still_gets_its_answer():
+    house = House().say(HEAD + b"hello")
+    assert house.door.eof_received() is True
+    assert House().door.eof_received() is False
+
+
+def test_a_slow_reader_pauses_whoever_feeds_it():
+    class Feed:
+        calls = ()
+
+        def pause(self):
+            self.calls += ("pause",)
+
+        def resume(self):
+            self.calls += ("resume",)
+
+    house = House().say(HEAD + b"hello")
+    house.door.reader = feed = Feed()
+    house.door.pause_writing()
+    house.door.resume_writing()
+    assert feed.calls == ("pause", "resume")
+
+
+def test_a_reader_that_never_reads_is_closed():
+    house = House().say(HEAD + b"hello")
+    house.door.pause_writing()
+    house.loop.now = door_room.IDLE_SECONDS + 1
+    house.doors.sweep()
+    assert house.wire.aborted
+
+
+def test_draining_closes_idle_connections_and_lets_busy_ones_finish():
+    house = House().say(HEAD + b"hello")
+    idle = house.doors()
+    idle.connection_made(Wire())
+    house.doors.drain()
+    assert idle.transport.closed
+    assert not house.wire.closed
+    house.door.finish(keep_alive=True)
+    assert house.wire.closed
+
+
+def test_a_refusal_with_a_retry_time_says_it_in_a_header():
+    raw = refusal_bytes(Refusal("overloaded", retry_after=3), keep_alive=True)
+    assert b"\r\nRetry-After: 3\r\n" in raw
+    assert b"Connection: close" not in raw
+
+
+def test_an_answer_has_its_exact_length():
+    assert answer_bytes(200, b"{}", keep_alive=True).endswith(b"Content-Length: 2\r\n\r\n{}")
+
+
+def test_a_request_never_shows_its_content():
+    request = parse_head(HEAD)
+    request.body = b"secret"
+    assert "secret" not in repr(request)
+
+
+def test_a_door_on_a_real_loop_answers():
+    async def talk():
+        loop = asyncio.get_running_loop()
+
+        async def serve(request, door):
+            door.write(answer_bytes(200, request.body, keep_alive=request.keep_alive))
+            door.finish(request.keep_alive)
+
+        server = await loop.create_server(Doors(loop, serve, lambda path: 100), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(HEAD + b"hello")
+            answer = await reader.readuntil(b"hello")
+            writer.close()
+            await writer.wait_closed()
+        return answer
+
+    assert asyncio.run(talk()).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_every_door_keeps_its_own_state():
+    assert isinstance(House().door, Door)
+    assert not hasattr(House().door, "__dict__") or not vars(House().door)
