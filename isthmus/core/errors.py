@@ -88,6 +88,19 @@ TABLE: dict[str, Row] = {
     "internal": Row(
         500, "server_error", 1, "Isthmus failed on this request. The operator finds it as receipt {receipt}."
     ),
+    # what is remembered
+    "ledger_failed": Row(
+        503,
+        "server_error",
+        6,
+        "Receipts cannot be written ({reason}), so nothing is served. Free or mend the disk, then start again.",
+    ),
+    "ledger_busy": Row(503, "server_error", 1, "Another process writes shard {shard} of the ledger. Stop it first."),
+    "unknown_receipt": Row(404, _CALLER, 2, "No receipt here has the id {id}. It may not be written yet."),
+    "unknown_key": Row(404, _CALLER, 2, "No key here has the id {id}. `isthmus keys list` shows the keys that exist."),
+    "unknown_consent": Row(
+        404, _CALLER, 2, "No consent here has the id {id}. `isthmus consent list` shows those that exist."
+    ),
     # the command line
     "usage": Row(400, _CALLER, 2, "{reason}"),
     "data_damaged": Row(500, "server_error", 6, "{reason}"),

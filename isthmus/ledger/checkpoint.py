@@ -1,0 +1,165 @@
+"""Checkpoints: signed statements of how long a shard's log is and what it holds.
+
+Format: C2SP tlog-checkpoint (a signed note), so that existing witnesses can read it. Body lines:
+
+    isthmus/<node>/<shard>          origin
+    <size>                          number of entries
+    <root>                          Merkle root of RFC 9162, base64
+    chain <hash>                    the chain hash after the last entry, base64
+    at <ms>                         when, ms since 1970-01-01 UTC
+    previous <hash>                 SHA-256 of the checkpoint before this one (body and signature), base64; zeros first
+
+then an empty line and `— isthmus/<node> <base64 of key id (4 bytes) and Ed25519 signature (64 bytes)>`.
+Source: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import os
+import secrets
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+NONE = bytes(32)
+_DASH = "— "
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint says; `note` is the text it was read from or written to."""
+
+    origin: str
+    size: int
+    root: bytes
+    chain: bytes
+    at: int
+    previous: bytes
+    note: bytes
+
+    @property
+    def digest(self) -> bytes:
+        return digest(self.note)
+
+
+class BadCheckpointError(ValueError):
+    """A note is not a checkpoint, or not signed by this node."""
+
+
+class Signer:
+    """A node's name and Ed25519 key."""
+
+    __slots__ = ("_key", "node", "public")
+
+    def __init__(self, node: str, key: Ed25519PrivateKey) -> None:
+        self.node = node
+        self._key = key
+        self.public = key.public_key().public_bytes_raw()
+
+    def sign(self, shard: str, size: int, *, root: bytes, chain: bytes, at: int, previous: bytes) -> Checkpoint:
+        """A signed checkpoint of `shard`."""
+        origin = f"{self.node}/{shard}"
+        body = f"{origin}\n{size}\n{_text(root)}\nchain {_text(chain)}\nat {at}\nprevious {_text(previous)}\n".encode()
+        signature = key_id(self.node, self.public) + self._key.sign(body)
+        note = body + f"\n{_DASH}{self.node} {_text(signature)}\n".encode()
+        return Checkpoint(origin, size, root, chain, at, previous, note)
+
+
+def digest(note: bytes) -> bytes:
+    """The hash by which the next checkpoint names this one."""
+    return sha256(note).digest()
+
+
+def key_id(node: str, public: bytes) -> bytes:
+    """The four bytes by which a signed note names an Ed25519 key (C2SP signed-note)."""
+    return sha256(node.encode() + b"\n\x01" + public).digest()[:4]
+
+
+def read(note: bytes) -> Checkpoint:
+    """The checkpoint in `note`, its signature not checked. Raises BadCheckpointError."""
+    try:
+        body, _, _ = note.decode().partition("\n\n")
+        origin, size, root, chain, at, previous = body.split("\n")
+        if not (chain.startswith("chain ") and at.startswith("at ") and previous.startswith("previous ")):
+            raise BadCheckpointError("the note is not a checkpoint")
+        return Checkpoint(origin, int(size), _hash(root), _hash(chain[6:]), int(at[3:]), _hash(previous[9:]), note)
+    except (ValueError, binascii.Error) as error:
+        raise BadCheckpointError("the note is not a checkpoint") from error
+
+
+def check(checkpoint: Checkpoint, public: bytes) -> None:
+    """Raises BadCheckpointError unless the Ed25519 key `public` (32 bytes) signed this note."""
+    body, _, line = checkpoint.note.decode().partition("\n\n")
+    node = checkpoint.origin.rpartition("/")[0]
+    try:
+        signature = b64decode(line.removeprefix(f"{_DASH}{node} ").rstrip("\n"), validate=True)
+        if signature[:4] != key_id(node, public):
+            raise BadCheckpointError("the checkpoint names another key")
+        Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], body.encode() + b"\n")
+    except (InvalidSignature, binascii.Error, ValueError) as error:
+        raise BadCheckpointError("the checkpoint's signature is not this node's") from error
+
+
+def split(block: bytes) -> tuple[list[bytes], int]:
+    """The whole notes in a file of notes, and the offset where whole notes end (a torn one may follow)."""
+    notes: list[bytes] = []
+    start = 0
+    while True:
+        gap = block.find(b"\n\n", start)
+        end = -1 if gap < 0 else block.find(b"\n", gap + 2)
+        if end < 0:
+            return notes, start
+        notes.append(block[start : end + 1])
+        start = end + 1
+
+
+def signer(folder: Path) -> Signer:
+    """The node's signer; name and key are made at first use, in `folder`, the key readable by its owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secret = folder / "node.key"
+    if not secret.exists():
+        node = f"isthmus/{secrets.token_hex(4)}"
+        _write_once(secret, f"{node} {_text(Ed25519PrivateKey.generate().private_bytes_raw())}\n".encode(), 0o600)
+    node, _, key = secret.read_text("ascii").strip().partition(" ")
+    made = Signer(node, Ed25519PrivateKey.from_private_bytes(b64decode(key)))
+    public = folder / "node.pub"
+    if not public.exists():
+        _write_once(public, f"{node} {_text(made.public)}\n".encode(), 0o644)
+    return made
+
+
+def public_key(folder: Path) -> tuple[str, bytes]:
+    """Name and public key of the node whose ledger lies in `folder`. Raises FileNotFoundError, BadCheckpointError."""
+    try:
+        node, _, key = (folder / "node.pub").read_text("ascii").strip().partition(" ")
+        return node, _hash(key)
+    except (ValueError, binascii.Error) as error:
+        raise BadCheckpointError("node.pub is damaged") from error
+
+
+def _write_once(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that appears whole or not at all, and never replaces one that another process made first."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode("ascii")
+
+
+def _hash(text: str) -> bytes:
+    data = b64decode(text, validate=True)
+    if len(data) != 32:
+        raise ValueError("a hash has 32 bytes")
+    return data

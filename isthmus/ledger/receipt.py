@@ -1,0 +1,101 @@
+"""What the ledger remembers: one entry per answer, refusal or consent. Never a word of anybody's content.
+
+An entry is stored as one JSON object, so that it can be read with any tool, for as long as the law wants it kept.
+`kind` says which of the structs it is. A field is never renamed and never changes its meaning; new fields are added
+with a default, and `v` goes up when a reader must know (docs/ledger.md lists every field).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from isthmus.core.exchange import Attempt
+from isthmus.core.wire import Usage
+
+SCHEMA = 1
+
+
+class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True):
+    """How one query was answered or refused.
+
+    `at` is when it arrived, in ms since 1970-01-01 UTC; `us_first` and `us_whole` count from there, in microseconds,
+    to the first content and to the end (0: never came). `masks` counts masked details by type, `notices` counts the
+    notices shown, `met` names the obligations that were met. `keep_min` and `keep_max` are days that the law sets for
+    keeping this entry (0: it sets none). `route` and those after it are empty when no route answered.
+    """
+
+    id: str
+    at: int
+    key_id: str
+    tenant: str
+    regions: tuple[str, ...]
+    feature: str
+    modality: str
+    event: str
+    age: str
+    data: str
+    content: str
+    decision: str
+    verdict: str
+    outcome: str
+    refusal: str = ""
+    route: str = ""
+    partner: str = ""
+    model: str = ""
+    tier: str = ""
+    rehearsal: bool = False
+    attempts: list[Attempt] = []
+    label: str = ""
+    label_at: str = ""
+    notices: int = 0
+    met: list[str] = []
+    masks: dict[str, int] = {}
+    blocked: str = ""
+    consent: str = ""
+    usage: Usage | None = None
+    cost: str = ""
+    stream: bool = False
+    finish: str = ""
+    us_first: int = 0
+    us_whole: int = 0
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
+class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defaults=True):
+    """One consent that was given or withdrawn. `act` is "given" or "withdrawn"; `consent` is the consent's id.
+
+    `subject` is a commitment (hex) to the person, never the person's own name: see ledger.accounts. `signature` is
+    the device's, over the sheet that was shown, when there is one.
+    """
+
+    id: str
+    at: int
+    act: str
+    consent: str
+    tenant: str
+    consent_kind: str
+    recipient: str
+    region: str
+    feature: str
+    scope: str
+    language: str
+    subject: str = ""
+    until: int = 0
+    signature: str = ""
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
+Entry = Receipt | ConsentReceipt
+
+encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(Entry)
+
+
+def decode(payload: bytes) -> Entry:
+    """The entry in `payload`. Raises msgspec.ValidationError or msgspec.DecodeError when it is none."""
+    entry: Entry = _decoder.decode(payload)
+    return entry

@@ -1,0 +1,213 @@
+"""Ledger: where the corridor leaves its receipts, and the thread that makes them last.
+
+Rules of this file. The caller's thread only appends to a queue; encoding, hashing, writing and syncing happen in the
+writer's thread, one fdatasync for each group. A group is closed at most WINDOW seconds after its first entry. After
+the first error of the disk nothing is written and nothing acknowledged again: `failed` says why, until the ledger is
+opened anew (a failed fsync may have thrown the pages away, so trying again would lie).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from isthmus.core.clock import Clock
+from isthmus.core.errors import Refusal
+from isthmus.ledger import checkpoint
+from isthmus.ledger.receipt import Entry, encode
+from isthmus.ledger.shard import SEGMENT_BYTES, Shard
+
+WINDOW = 0.004  # seconds that a group stays open; with an fdatasync of some ms a commit takes less than 10 ms
+CHECKPOINT_EVERY = 1.0  # seconds between signed checkpoints while something changes
+
+
+class _Waiter:
+    """A place in the queue: everything before it is durable when `settle` is called with None."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def future(self) -> asyncio.Future[None]:
+        return self._future
+
+    def settle(self, refusal: Refusal | None) -> None:
+        """Called in the writer's thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish, refusal)
+
+    def _finish(self, refusal: Refusal | None) -> None:
+        if self._future.done():
+            return
+        if refusal is None:
+            self._future.set_result(None)
+        else:
+            self._future.set_exception(refusal)
+
+
+class _Mark:
+    """The same for a thread that waits."""
+
+    __slots__ = ("_event", "refusal")
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.refusal: Refusal | None = None
+
+    def settle(self, refusal: Refusal | None) -> None:
+        self.refusal = refusal
+        self._event.set()
+
+    def wait(self) -> None:
+        self._event.wait()
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class Ledger:
+    """One writer's door to the ledger. `failed` is None, or the reason why nothing can be remembered any more."""
+
+    def __init__(self, shard: Shard, window: float = WINDOW) -> None:
+        """Start the writer's thread over an open shard. `Ledger.open` is the usual way in."""
+        self.failed: str | None = None
+        self._shard = shard
+        self._window = window
+        self._queue: deque[Entry | _Waiter | _Mark] = deque()
+        self._awake = False
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self.next_id = _ids(shard)
+        self._thread = threading.Thread(target=self._run, name=f"ledger-{shard.name}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, folder: Path, shard: str, clock: Clock, segment_bytes: int = SEGMENT_BYTES) -> Ledger:
+        """The ledger in `folder`, to be written as `shard` (letters, digits, "_"). Makes what is not there.
+
+        Raises Refusal ledger_busy when another process writes this shard, data_damaged when what a checkpoint
+        vouches for is gone, ledger_failed when the disk refuses.
+        """
+        if not shard.isidentifier():
+            raise ValueError("a shard's name is made of letters, digits and _")
+        try:
+            return cls(Shard(folder, shard, checkpoint.signer(folder), clock, segment_bytes))
+        except OSError as error:
+            raise _refusal(_cause(error)) from error
+
+    def append(self, entry: Entry) -> None:
+        """Queue an entry; it is durable within WINDOW and one fdatasync. Raises Refusal ledger_failed."""
+        if self.failed is not None:
+            raise _refusal(self.failed)
+        self._queue.append(entry)
+        if not self._awake:
+            self._awake = True
+            self._wake.set()
+
+    def durable(self) -> asyncio.Future[None]:
+        """A future of the running loop, done when everything appended before is on disk.
+
+        It raises Refusal ledger_failed instead when the disk refused. For `ledger.ack = durable`.
+        """
+        waiter = _Waiter(asyncio.get_running_loop())
+        self._place(waiter)
+        return waiter.future
+
+    def flush(self) -> None:
+        """Wait (this thread) until everything appended before is on disk. Raises Refusal ledger_failed."""
+        mark = _Mark()
+        self._place(mark)
+        mark.wait()
+
+    def close(self) -> None:
+        """Write what is queued, sign a last checkpoint, let go of the files. Idempotent."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _place(self, mark: _Waiter | _Mark) -> None:
+        if self.failed is not None or not self._thread.is_alive():
+            mark.settle(_refusal(self.failed or "it is closed"))
+            return
+        self._queue.append(mark)
+        self._awake = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        """The writer's thread: sleep until there is something, gather for a moment, commit, sign once a second."""
+        pause: float | None = None
+        while not self._stop.is_set():
+            if self._wake.wait(pause):
+                self._wake.clear()
+                self._stop.wait(self._window)
+                self._awake = False
+                self._commit()
+                pause = self._sign(last=False)
+            else:
+                pause = self._sign(last=True)
+        self._awake = False
+        self._commit()
+        self._sign(last=True)
+        self.failed = self.failed or "it is closed"
+        self._commit()
+        self._shard.close()
+
+    def _commit(self) -> None:
+        """Everything in the queue, as one group. After a failure entries are dropped, and nobody hears otherwise."""
+        queue, payloads, marks = self._queue, [], []
+        for _ in range(len(queue)):
+            entry = queue.popleft()
+            if isinstance(entry, (_Waiter, _Mark)):
+                marks.append(entry)
+            else:
+                payloads.append(encode(entry))
+        if payloads and self.failed is None:
+            with self._failing():
+                self._shard.write(payloads)
+        refusal = None if self.failed is None else _refusal(self.failed)
+        for mark in marks:
+            mark.settle(refusal)
+
+    def _sign(self, *, last: bool) -> float | None:
+        """Sign a checkpoint when one is due, or in any case when `last`. Seconds until the next is due, None: never."""
+        if self.failed is not None:
+            return None
+        due = self._shard.due(CHECKPOINT_EVERY)
+        if due is None or (due > 0 and not last):
+            return due
+        with self._failing():
+            self._shard.checkpoint()
+        return None
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.failed = _cause(error)
+
+
+def _ids(shard: Shard) -> Callable[[], str]:
+    """A function that gives a new receipt id at each call: shard, opening, number. It costs no system call."""
+    prefix = f"{shard.name}-{shard.boot}-"
+    count = itertools.count(1).__next__
+
+    def next_id() -> str:
+        return prefix + str(count())
+
+    return next_id
+
+
+def _cause(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _refusal(reason: str) -> Refusal:
+    return Refusal("ledger_failed", reason=reason)

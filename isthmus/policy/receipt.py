@@ -1,0 +1,111 @@
+"""The receipt of an exchange, and the duty `log.keep`: how long the law wants it kept.
+
+Everything in a receipt is a name, a number or a word of a closed list; no text of the person or of the model can get
+here, because none of the fields read below holds any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from isthmus.core.clock import Clock
+from isthmus.core.decision import Obligation, Question, Route, Stage
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Exchange
+from isthmus.ledger.receipt import Receipt
+from isthmus.policy.house import House
+
+VERBS = ("log.keep",)
+NAME = "receipt"
+
+_MONTH = 31  # days; "six months" is never more than 6 * 31 days, so a minimum is never cut short
+_UNSET = (0, 0)
+_NOBODY = Question(())
+
+
+def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage:  # noqa: A001  # every duty has this shape
+    """A stage that notes for the receipt how many days it is kept at least and at most.
+
+    The strictest binds: the longest minimum (PRC Cybersecurity Law Art 23: six months), the shortest maximum (GDPR
+    Art 5(1)(e): no longer than needed; how long that is only the operator knows). Raises Refusal bad_law when the
+    minimum is longer than the maximum.
+    """
+    least, most = 0, 0
+    for each in obligations:
+        least = max(least, int(each.values.get("min_days", 0)), int(each.values.get("min_months", 0)) * _MONTH)
+        limit = _days(each, house)
+        if limit:
+            most = min(most or limit, limit)
+    if most and least > most:
+        rules = ", ".join(f"{each.region} {each.rule}" for each in obligations)
+        raise Refusal("bad_law", reason=f"{rules}: logs kept {least} days at least and {most} days at most.")
+    span = (least, most)
+
+    def keep(ex: Exchange) -> None:
+        ex.held[NAME] = span
+
+    return Stage(NAME, on_response=keep)
+
+
+def _days(obligation: Obligation, house: House) -> int:
+    """The most days of one obligation; 0 where neither the law nor the operator says."""
+    limit = obligation.values.get("max_days", 0)
+    if not isinstance(limit, int):
+        limit = house.operator.facts(obligation.region).log_max_days
+    return limit if isinstance(limit, int) else 0
+
+
+def compose(ex: Exchange, clock: Clock) -> Receipt:
+    """The receipt of a finished exchange. Fields are references; the ledger's thread encodes them later."""
+    decision, plan, caller = ex.decision, ex.plan, ex.caller
+    begun = ex.received_at
+    whole = int((clock.monotonic() - begun) * 1e6)
+    first = int((ex.first_at - begun) * 1e6) if ex.first_at else 0
+    question, digest, verdict = _NOBODY, "", ""
+    if decision is not None:
+        question, digest, verdict = decision.question, decision.digest, decision.verdict
+    regions, feature, modality, event, age, data, content = question
+    name = partner = model = tier = ""
+    rehearsal = False
+    if plan is not None:
+        route = plan.route
+        name, partner, model, tier, rehearsal = route.name, route.partner, route.model, route.tier, route.rehearsal
+    least, most = ex.held.get(NAME, _UNSET)
+    return Receipt(
+        ex.id,
+        int(clock.now().timestamp() * 1000) - whole // 1000,
+        caller.key_id,
+        caller.tenant,
+        regions,
+        feature,
+        modality,
+        event,
+        age,
+        data,
+        content,
+        digest,
+        verdict,
+        ex.outcome,
+        ex.refusal_code,
+        name,
+        partner,
+        model,
+        tier,
+        rehearsal,
+        ex.attempts,
+        ex.label,
+        ex.label_at,
+        len(ex.notices),
+        ex.met,
+        ex.masks,
+        ex.blocked,
+        ex.consent_id,
+        ex.usage,
+        "",
+        ex.stream,
+        ex.finish,
+        first,
+        whole,
+        least,
+        most,
+    )
