@@ -9,6 +9,7 @@ whether anything changed.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
 import secrets
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
@@ -63,6 +64,13 @@ _consents = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
     sa.Column("withdrawn_at", sa.BigInteger),
     sa.Column("used_at", sa.BigInteger),
+)
+_people = sa.Table(
+    "people",
+    _metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.String(200), primary_key=True),
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
 )
 
 
@@ -171,13 +179,17 @@ class Accounts:
 
     # consents
 
-    def give_consent(self, consent: Consent) -> Consent:
-        """Keep a consent; an empty `id` is filled. Raises Refusal bad_field for a kind or scope that does not exist."""
+    def check_consent(self, consent: Consent) -> None:
+        """Fill an empty `id`. Raises Refusal bad_field for a kind or scope that does not exist."""
         if consent.kind not in KINDS:
             raise Refusal("bad_field", field="kind", reason="it is one of " + ", ".join(KINDS))
         if consent.scope not in ("once", "always"):
             raise Refusal("bad_field", field="scope", reason="it is once or always")
         consent.id = consent.id or f"cns_{secrets.token_urlsafe(16)}"
+
+    def give_consent(self, consent: Consent) -> Consent:
+        """Keep a consent, without a receipt (ledger.consents keeps both). Raises Refusal bad_field."""
+        self.check_consent(consent)
         row = {field: getattr(consent, field) for field in _CONSENT_WORDS}
         row |= {"given_at": _ms(consent.given_at), "until": _ms(consent.until)}
         with self._writing() as connection:
@@ -206,6 +218,28 @@ class Accounts:
         with self._writing() as connection:
             fresh = (_consents.c.id == id) & _consents.c.used_at.is_(None)
             return connection.execute(_consents.update().where(fresh).values(used_at=self._now())).rowcount == 1
+
+    # people
+
+    def commitment(self, tenant: str, subject: str) -> str:
+        """HMAC-SHA256 (hex) of a person under a salt of their own; the same while the salt is kept, "" for nobody."""
+        if not subject:
+            return ""
+        person = (_people.c.tenant == tenant) & (_people.c.subject == subject)
+        with self._engine.begin() as connection:
+            salt = connection.execute(sa.select(_people.c.salt).where(person)).scalar_one_or_none()
+            if salt is None:
+                salt = secrets.token_bytes(32)
+                connection.execute(_people.insert().values(tenant=tenant, subject=subject, salt=salt))
+        return hmac.digest(salt, f"{tenant}\0{subject}".encode(), "sha256").hex()
+
+    def erase_person(self, tenant: str, subject: str) -> int:
+        """Forget a person: salt and consents. How many consents went; the ledger's receipts name nobody from now on."""
+        with self._writing() as connection:
+            person = (_people.c.tenant == tenant) & (_people.c.subject == subject)
+            connection.execute(_people.delete().where(person))
+            theirs = (_consents.c.tenant == tenant) & (_consents.c.subject == subject)
+            return connection.execute(_consents.delete().where(theirs)).rowcount
 
     def refresh_consents(self, index: MutableMapping[str, Consent]) -> None:
         """Bring a live index by id up to date. Known objects stay the same and change in place."""

@@ -1,0 +1,47 @@
+"""Show the receipt of one answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from isthmus.core import config
+from isthmus.ledger import frame, read
+from isthmus.ledger.receipt import decode
+
+NAME = "receipt"
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def receipts() -> None:
+    """Receipts say how an answer was made, and hold nothing of what was said."""
+
+
+@app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="Id of the receipt, as the answer carried it.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print one receipt, where it lies in the ledger, and its leaf in the Merkle tree."""
+    place, payload = read.locate(config.load().ledger, id)
+    entry = msgspec.to_builtins(decode(payload))
+    where = place._asdict() | {"leaf": frame.leaf_hash(payload).hex()}
+    if json:
+        print(msgspec.json.encode({"receipt": entry, "ledger": where}).decode())
+        return
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in [*entry.items(), *where.items()]:
+        table.add_row(name, _plain(value))
+    Console().print(table)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
