@@ -3,12 +3,15 @@
 Rules of this file. One thread per child starts it and waits for it, because the leash (core/leash.py) is bound to the
 thread that started the child. What the child prints goes to a log file that never grows past its limit. The first
 restart is immediate; later ones wait, longer each time, up to the last of `delays`; a child that stayed up for
-`STEADY_S` starts again with an empty record. stop() asks with SIGTERM and insists with SIGKILL.
+`STEADY_S` starts again with an empty record. stop() asks with SIGTERM and insists with SIGKILL. A child counts as alive
+as long as its output is open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -112,7 +115,7 @@ class Child:
             try:
                 process.wait(grace_s)
             except subprocess.TimeoutExpired:
-                process.kill()
+                _kill(process)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
@@ -144,7 +147,7 @@ class Child:
             self._process = process
             self._started.set()
             if self._stopping.is_set():  # stop() may have looked before the process was there
-                process.terminate()
+                _kill(process)
             assert process.stdout is not None
             while piece := process.stdout.read(65536):
                 self._log.write(piece)
@@ -159,4 +162,11 @@ class Child:
             sick = 0 if self._healthy() else sick + 1
             if sick >= SICK_AFTER and process is not None:
                 sick = 0
-                process.kill()
+                _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to the child and to its watch, which share a process group of their own."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

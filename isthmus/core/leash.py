@@ -49,12 +49,23 @@ def become(parent: int, command: list[str]) -> int:
 
 def watch(command: list[str]) -> int:
     """Run `command` and end it when standard input closes. Returns its exit code, 128 + n when a signal ended it."""
+    received: list[int] = []
+    children: list[subprocess.Popen[bytes]] = []
+
+    def forward(number: int, _frame: object) -> None:
+        received.append(number)
+        for running in children:
+            running.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the parent's own command
     except OSError:
         return EXIT_NOT_STARTED
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: child.send_signal(received))
+    children.append(child)
+    for early in received:  # what came before the child was there
+        child.send_signal(early)
     threading.Thread(target=_end_with_input, args=(child,), daemon=True).start()
     code = child.wait()
     return code if code >= 0 else 128 - code
