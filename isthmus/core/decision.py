@@ -124,7 +124,7 @@ class Stage(NamedTuple):
 
 
 class RouteSkipped(Exception):
-    """This route cannot serve this request, others may. `refusal` is what the caller hears if none does."""
+    """One route cannot serve this request, others may. `refusal` is what the caller hears if none does."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
@@ -158,7 +158,8 @@ class Decision(msgspec.Struct, frozen=True):
     """`verdict`: serve | serve_after (a duty must be met first, e.g. consent) | refuse | conflict.
 
     `digest` is a short hash over the region files, partner files and operator facts that made it; a receipt
-    carries it, so a decision can be replayed.
+    carries it, so a decision can be replayed. `plans` are the gateway's; `device` says, by the same rules, whether the
+    person's own device may answer, and what is owed there.
     """
 
     question: Question
@@ -168,6 +169,7 @@ class Decision(msgspec.Struct, frozen=True):
     digest: str
     refusal: str = ""
     fallback: tuple[str, ...] = ()
+    device: tuple[Plan, ...] = ()
 
 
 def age_band(age: int | str | None) -> str:
