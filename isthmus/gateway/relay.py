@@ -15,6 +15,7 @@ from types import ModuleType
 import msgspec
 
 from isthmus.core.clock import Clock
+from isthmus.core.consent import Consent
 from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Attempt, Exchange
@@ -56,6 +57,7 @@ class Corridor(msgspec.Struct):
     clock: Clock
     dialects: dict[str, ModuleType]
     heads: dict[str, bytes]
+    consents: dict[str, Consent]
     asked: dict[Asked, Decision]
 
 

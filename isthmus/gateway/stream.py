@@ -64,8 +64,7 @@ class Stream:
                 if event == DONE:
                     self.done = True
                     break
-                self._event(event, out)
-                if self.failure is not None:
+                if not self._event(event, out):
                     break
         except EventTooLargeError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
@@ -76,21 +75,21 @@ class Stream:
         if self.failure is not None:
             self._connection.abort()
 
-    def _event(self, event: bytes, out: list[bytes]) -> None:
+    def _event(self, event: bytes, out: list[bytes]) -> bool:
+        """Whether the stream goes on after this event."""
         try:
             chunk: Chunk = self._dialect.read_chunk(event)
         except self._dialect.BrokenAnswerError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
-            return
+            return False
         if chunk.error is not None:
             self.failure = Refusal("upstream_lost", route=self._plan.route.badge)
-            return
+            return False
         if chunk.usage is not None:
             self._ex.usage = chunk.usage
-        if not chunk.choices:
-            return
-        if self._waiting is None:
+        if chunk.choices and self._waiting is None:
             self._choice(event, chunk.choices[0], out)
+        return not self.done
 
     def _choice(self, event: bytes, choice: ChunkChoice, out: list[bytes]) -> None:
         ex = self._ex

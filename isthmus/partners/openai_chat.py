@@ -8,6 +8,7 @@ Source: OpenAI API reference, "Create chat completion"; Ark, DashScope (compatib
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -26,9 +27,9 @@ class BrokenAnswerError(ValueError):
     """The partner sent something that is not its own wire."""
 
 
-def _between(low: float, high: float, decoder: msgspec.json.Decoder[float] = _number) -> Callable[[msgspec.Raw], bool]:
+def _between(low: float, high: float, decoder: msgspec.json.Decoder[Any] = _number) -> Callable[[msgspec.Raw], bool]:
     def check(raw: msgspec.Raw) -> bool:
-        return low <= decoder.decode(raw) <= high
+        return bool(low <= decoder.decode(raw) <= high)
 
     check.__doc__ = f"a number from {low:g} to {high:g}"
     return check

@@ -1,0 +1,199 @@
+"""The public pages: everything on the gateway's port that is not hot. Never the admin API.
+
+GET  /                    what this is, what runs here, what to try
+POST /v1/consents         a person agreed: keep it, and give back its id
+DELETE /v1/consents/{id}  the person changed their mind
+GET  /v1/receipts/{id}    one receipt of the caller's own tenant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from isthmus.core.consent import Consent
+from isthmus.core.decision import FEATURES
+from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Caller
+from isthmus.gateway.relay import Corridor
+from isthmus.ledger import read
+from isthmus.ledger.accounts import Accounts
+from isthmus.ledger.receipt import ConsentReceipt
+from isthmus.web.home import home_page
+
+ALWAYS_DAYS = 180
+ONCE_MINUTES = 10
+
+
+class ConsentGiven(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of POST /v1/consents; the sheet in the refusal says what to send."""
+
+    kind: Literal["separate", "sensitive", "guardian", "label_duty"]
+    recipient: str = ""
+    region: str = ""
+    feature: str = "*"
+    scope: Literal["once", "always"] = "once"
+    subject: str = ""
+    language: str = ""
+
+
+class Desk:
+    """Answers the slow paths with the corridor's keys, the accounts and the ledger."""
+
+    def __init__(self, corridor: Corridor, accounts: Accounts, home: Path) -> None:
+        self.corridor = corridor
+        self.accounts = accounts
+        self.home = home
+
+    def caller(self, request: Request) -> Caller:
+        """Who asks. Raises Refusal missing_key, invalid_key or revoked_key."""
+        caller = self.corridor.ring.find(request.headers.get("authorization", "").encode("latin-1"))
+        if caller.revoked:
+            raise Refusal("revoked_key", since=caller.revoked_on)
+        return caller
+
+    async def page(self, request: Request) -> Response:
+        return HTMLResponse(home_page(self.corridor.table), headers=PAGE_HEADERS)
+
+    async def give(self, request: Request) -> Response:
+        """Keep a consent. 201 with {"id", "until"}."""
+        caller = self.caller(request)
+        given = decode(await request.body())
+        consent = self.consent(caller, given)
+        await run_in_threadpool(self.accounts.give_consent, consent)
+        self.corridor.consents[consent.id] = consent
+        self.remember(consent, "given")
+        return answer({"id": consent.id, "until": consent.until, "kind": consent.kind, "scope": consent.scope}, 201)
+
+    async def withdraw(self, request: Request) -> Response:
+        """Withdraw a consent; streams that run on it stop at their next event."""
+        caller = self.caller(request)
+        known = self.corridor.consents.get(request.path_params["id"])
+        if known is None or known.tenant != caller.tenant:
+            raise Refusal("not_found")
+        await run_in_threadpool(self.accounts.withdraw_consent, known.id)
+        known.withdrawn = True
+        self.remember(known, "withdrawn")
+        return answer({"id": known.id, "withdrawn": True})
+
+    async def receipt(self, request: Request) -> Response:
+        """One receipt, for the tenant it belongs to. Waits until what is queued is on disk."""
+        caller = self.caller(request)
+        await self.corridor.ledger.durable()
+        try:
+            found = await run_in_threadpool(read.find, self.home / "ledger", request.path_params["id"])
+        except Refusal:
+            raise Refusal("not_found") from None
+        if found.tenant != caller.tenant:
+            raise Refusal("not_found")
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    def consent(self, caller: Caller, given: ConsentGiven) -> Consent:
+        """The consent as it is stored. Raises Refusal bad_field or region_not_allowed."""
+        region = given.region or caller.region
+        if region not in caller.regions:
+            raise Refusal("region_not_allowed", region="-", known=", ".join(caller.regions))
+        if given.feature != "*" and given.feature not in FEATURES:
+            raise Refusal("bad_field", field="feature", reason="one of *, " + ", ".join(FEATURES))
+        if bool(given.recipient) != (given.kind == "separate"):
+            raise Refusal("bad_field", field="recipient", reason="a separate consent names one, other kinds none")
+        now = self.corridor.clock.now()
+        lasts = timedelta(minutes=ONCE_MINUTES) if given.scope == "once" else timedelta(days=ALWAYS_DAYS)
+        return Consent(
+            id="",
+            tenant=caller.tenant,
+            kind=given.kind,
+            recipient=given.recipient,
+            region=region,
+            feature=given.feature,
+            scope=given.scope,
+            subject=given.subject[:200],
+            language=given.language[:16],
+            given_at=now,
+            until=now + lasts,
+        )
+
+    def remember(self, consent: Consent, what: str) -> None:
+        """Giving and withdrawing are receipts themselves."""
+        ledger, clock = self.corridor.ledger, self.corridor.clock
+        ledger.append(
+            ConsentReceipt(
+                id=ledger.next_id(),
+                at=int(clock.now().timestamp() * 1000),
+                act=what,
+                consent=consent.id,
+                tenant=consent.tenant,
+                consent_kind=consent.kind,
+                recipient=consent.recipient,
+                region=consent.region,
+                feature=consent.feature,
+                scope=consent.scope,
+                language=consent.language,
+                until=int(consent.until.timestamp() * 1000),
+            )
+        )
+
+
+# Nothing on these pages loads from anywhere else, and nothing may frame them.
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+def decode(body: bytes) -> ConsentGiven:
+    """The consent in a JSON body. Raises Refusal bad_json or bad_field."""
+    try:
+        return msgspec.json.decode(body, type=ConsentGiven)
+    except msgspec.ValidationError as error:
+        raise Refusal("bad_field", field="consent", reason=str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refusal("bad_json", reason="the body must be one JSON object") from None
+
+
+def answer(document: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def refusing(handler: Handler) -> Handler:
+    """A refusal becomes its enumerated answer."""
+
+    async def run(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return answer(refusal.body(), refusal.row.status)
+
+    return run
+
+
+async def nothing_here(request: Request) -> Response:
+    raise Refusal("not_found")
+
+
+def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
+    """The ASGI app for every path that the corridor does not serve itself."""
+    desk = Desk(corridor, accounts, home)
+    return Starlette(
+        routes=[
+            Route("/", refusing(desk.page), methods=["GET"]),
+            Route("/v1/consents", refusing(desk.give), methods=["POST"]),
+            Route("/v1/consents/{id}", refusing(desk.withdraw), methods=["DELETE"]),
+            Route("/v1/receipts/{id}", refusing(desk.receipt), methods=["GET"]),
+            Route("/{path:path}", refusing(nothing_here), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+        ]
+    )

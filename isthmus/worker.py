@@ -1,0 +1,129 @@
+"""One gateway worker: a process with one event loop, one shard of the ledger, and the shared port.
+
+Started by `isthmus up` as `python -m isthmus.worker SETTINGS`. SIGTERM drains and ends it; SIGHUP reads the law anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from isthmus.core.clock import SystemClock, today
+from isthmus.core.errors import Refusal
+from isthmus.gateway.build import Settings, build, reload
+from isthmus.gateway.door import Doors
+from isthmus.gateway.relay import Corridor
+from isthmus.gateway.serve import Service, body_limit
+from isthmus.ledger.accounts import Accounts
+from isthmus.web.public import public_app
+
+SWEEP_SECONDS = 0.25
+DRAIN_SECONDS = 30.0
+
+
+def main() -> None:
+    """Run one worker until it is told to end."""
+    settings = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings)
+    forbid_core_dumps()
+    uvloop.run(run(settings))
+
+
+def forbid_core_dumps() -> None:
+    """A core file would hold people's words."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report)
+    clock = SystemClock()
+    accounts = Accounts.open(Path(settings.home) / "accounts.sqlite", clock)
+    corridor = build(settings, accounts, clock, loop)
+    service = Service(corridor, public_app(corridor, accounts, Path(settings.home)))
+    doors = Doors(loop, service.serve, body_limit, service.refused)
+    server = await loop.create_server(doors, sock=listener(settings.host, settings.port))
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, apply_reload, corridor, settings)
+    chores = loop.create_task(keep_house(doors, corridor, accounts, settings))
+    if settings.ready:
+        await loop.run_in_executor(None, Path(settings.ready).touch)
+    await stop.wait()
+    server.close()
+    doors.drain()
+    await drained(doors)
+    chores.cancel()
+    corridor.pool.close()
+    await loop.run_in_executor(None, corridor.ledger.close)
+    accounts.close()
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """A listening socket that several workers share (SO_REUSEPORT)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((host, port))
+    sock.listen(4096)
+    sock.setblocking(False)
+    return sock
+
+
+async def keep_house(doors: Doors, corridor: Corridor, accounts: Accounts, settings: Settings) -> None:
+    """Deadlines, revocations, consents, and the day on which a rule begins or ends."""
+    loop = asyncio.get_running_loop()
+    version = -1
+    while True:
+        doors.sweep()
+        corridor.pool.sweep()
+        now = await loop.run_in_executor(None, accounts.version)
+        if now != version:
+            version = now
+            corridor.ring.refresh(accounts)
+            accounts.refresh_consents(corridor.consents)
+        if corridor.table.due(today(corridor.clock)):
+            apply_reload(corridor, settings)  # a date boundary passes without a restart
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def apply_reload(corridor: Corridor, settings: Settings) -> None:
+    """Read the law anew; a file that cannot be read leaves the running table in force, and says so."""
+    try:
+        reload(corridor, settings)
+    except Refusal as refusal:
+        print(f"law not reloaded: {refusal.sentence()}", file=sys.stderr, flush=True)
+
+
+async def drained(doors: Doors) -> None:
+    """Wait until every busy connection has had its answer, at most DRAIN_SECONDS."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + DRAIN_SECONDS
+    while doors.open and loop.time() < end:
+        doors.sweep()
+        await asyncio.sleep(0.05)
+
+
+def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An error nobody handled: its type and place, never its message, which may quote content."""
+    error = context.get("exception")
+    if error is None:
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    print(f"unhandled {type(error).__name__} at {place}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
