@@ -55,7 +55,16 @@ class _Report(msgspec.Struct):
 
 def resolve(requirements: Sequence[str]) -> list[Wheel]:
     """The wheel of each pinned requirement (`name==version`), in their order. Raises SourceError."""
-    options = ["--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:", "--quiet", "--no-input"]
+    options = [
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--quiet",
+        "--no-input",
+        "--no-cache-dir",
+    ]
     more = ["--retries", "1", "--disable-pip-version-check", "--report", "-"]
     command = [sys.executable, "-m", "pip", "install", *options, *more, *requirements]
     try:
