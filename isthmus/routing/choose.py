@@ -59,12 +59,9 @@ def answers_to(plan: Plan, model: str) -> bool:
 def no_lawful_route(decision: Decision, model: str) -> Refusal:
     """The refusal that cites the rules which ruled the asked-for routes out."""
     named = [out for out in decision.ruled_out if model == AUTO or _names(out, model)] or list(decision.ruled_out)
-    reason = decision.refusal or "; ".join(f"{out.route}: {out.reason}" for out in named[:3])
-    law = [
-        {"title": cited.title, "article": cited.article, "since": cited.since.isoformat()}
-        for out in named
-        for cited in out.law
-    ]
+    reason = decision.refusal or "; ".join(dict.fromkeys(f"{out.route}: {out.reason}" for out in named[:3]))
+    cited = dict.fromkeys(cited for out in named for cited in out.law)
+    law = [{"title": each.title, "article": each.article, "since": each.since.isoformat()} for each in cited]
     extra = {"decision": decision.digest, "law": law, "lawful": [plan.route.name for plan in decision.plans]}
     return Refusal("no_lawful_route", extra=extra, reason=reason)
 

@@ -1,0 +1,96 @@
+"""Start everything on this machine: the local model, the gateway, the pages."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from isthmus.commands.models import Meter
+from isthmus.core import config as settings
+from isthmus.core.clock import SystemClock
+from isthmus.core.config import Config
+from isthmus.device.engine import LocalEngine
+from isthmus.device.store import Model, ready_model
+from isthmus.node import Node, prepare, running
+
+NAME = "up"
+QUESTION = "用一句话总结：会议改到周一上午九点。"
+
+
+def command(
+    port: Annotated[int, typer.Option(help="Port of the gateway (else ISTHMUS_PORT, else 8080).")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on (else ISTHMUS_HOST, else 127.0.0.1).")] = "",
+    workers: Annotated[int, typer.Option(help="Gateway processes (else ISTHMUS_WORKERS, else 1).")] = 0,
+    model: Annotated[str, typer.Option(help="Model id or GGUF file (else ISTHMUS_MODEL, else by memory).")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document when ready.")] = False,
+) -> None:
+    """Start everything on this machine: the local model, the gateway, the pages. Ends with Ctrl-C."""
+    given = {"port": port, "host": host, "workers": workers, "model": model}
+    config = msgspec.structs.replace(settings.load(), **{name: value for name, value in given.items() if value})
+    already = running(config)
+    key = prepare(config, SystemClock())
+    if already is not None:
+        tell(config, already.url, key, already.model, as_json=as_json)
+        return
+    chosen = fetch(config)
+    with LocalEngine(chosen.path, log=config.run / "engine.log", name=chosen.name) as engine:
+        node = Node(config, engine=engine.address, engine_key=engine.key, model=chosen.name)
+        node.start()
+        try:
+            node.wait_ready()
+            engine.wait_ready()
+            node.announce()
+            tell(config, node.url, key, chosen.name, as_json=as_json)
+            wait_for_the_end()
+        finally:
+            node.stop()
+
+
+def fetch(config: Config) -> Model:
+    """The model, with a progress bar while it is fetched."""
+    with Meter() as meter:
+        return ready_model(config, say=meter.say, progress=meter.progress)
+
+
+def tell(config: Config, url: str, key: str, model: str, *, as_json: bool) -> None:
+    """Print where it is, the key, and three things to try."""
+    if as_json:
+        print(
+            msgspec.json.encode({"url": url, "key": key, "model": model, "home": str(config.home)}).decode(), flush=True
+        )
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"\n[bold]Isthmus is ready[/bold]  {url}\n  key    {key}\n  model  {model}\n")
+    console.print(
+        "Rehearsal: partners without a key of yours are played by the local model, and every answer says so.\n"
+    )
+    console.print("Three things to try (in another terminal):", style="bold")
+    body = f'{{"model":"auto","messages":[{{"role":"user","content":"{QUESTION}"}}]}}'
+    headers = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+    curl = f"curl {url}/v1/chat/completions {headers} -d '{body}'"
+    program = f"{sys.prefix}/bin/isthmus" if sys.prefix != sys.base_prefix else "isthmus"
+    for number, line in enumerate(
+        (
+            curl,
+            f'{program} ask "{QUESTION}" --region CN --route partner',
+            f"{program} explain --region CN --feature assistant --age 13 --route partner",
+        ),
+        start=1,
+    ):
+        console.print(f"  {number}. ", end="")
+        console.print(line, markup=False)
+    console.print("\nCtrl-C stops it.")
+
+
+def wait_for_the_end() -> None:
+    """Sleep until somebody asks this process to end."""
+    end = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: end.set())
+    end.wait()

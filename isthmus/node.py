@@ -1,0 +1,161 @@
+"""One node: the local engine and the gateway workers of this machine, started, watched and stopped together.
+
+`isthmus up` and the tests run the same Node. State lies in Config.home:
+
+    operator.toml      what only the operator knows         accounts.sqlite   keys and consents
+    demo.key           the key that `isthmus up` prints     ledger/           receipts
+    models/            the model store                      run/              settings of what runs now, logs
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from isthmus.core.child import Child
+from isthmus.core.clock import Clock, SystemClock
+from isthmus.core.config import Config
+from isthmus.core.errors import Refusal
+from isthmus.core.operator import REHEARSAL_TOML
+from isthmus.gateway.build import Settings
+from isthmus.ledger.accounts import Accounts
+from isthmus.regions import load as region_files
+from isthmus.regions.schema import HOUSE_ID
+
+DEMO_TENANT = "demo"
+FIRST_REGION = "CN"
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What run/up.json says of the node that runs now."""
+
+    pid: int
+    url: str
+    model: str
+
+
+def prepare(config: Config, clock: Clock) -> str:
+    """Make what is missing in the home folder. Returns the demo key, which stays the same between starts."""
+    for folder in (config.home, config.run):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not config.operator.exists():
+        config.operator.write_text(REHEARSAL_TOML, "utf-8")
+    kept = config.home / "demo.key"
+    accounts = Accounts.open(config.accounts, clock)
+    try:
+        if kept.exists():
+            secret = kept.read_text("ascii").strip()
+            alive = {key.id for key in accounts.list_keys() if not key.revoked_at}
+            if secret.split("_")[1] in alive:
+                return secret
+        regions = tuple(name for name in sorted(region_files.load()) if name != HOUSE_ID)
+        _, secret = accounts.create_key(DEMO_TENANT, regions, FIRST_REGION)
+    finally:
+        accounts.close()
+    write_private(kept, secret.encode())
+    return secret
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only this user can read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+
+
+class Node:
+    """`config.workers` gateway workers on one port, in front of the engine at `engine` with `engine_key`."""
+
+    def __init__(self, config: Config, *, engine: tuple[str, int], engine_key: str, model: str) -> None:
+        self.config = config
+        self.model = model
+        self._engine = engine
+        self._engine_key = engine_key
+        self._children: list[Child] = []
+        self._clock = SystemClock()
+        self._pause = threading.Event()
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        return f"http://{host}:{self.config.port}"
+
+    def start(self) -> None:
+        """Start the workers. Raises Refusal usage when the port is taken."""
+        if answers(self.config.host, self.config.port):
+            raise Refusal("usage", reason=f"Something else listens on port {self.config.port}: set ISTHMUS_PORT.")
+        for number in range(self.config.workers):
+            shard = f"w{number}"
+            ready = self.config.run / f"{shard}.ready"
+            ready.unlink(missing_ok=True)
+            settings = Settings(
+                home=str(self.config.home),
+                host=self.config.host,
+                port=self.config.port,
+                shard=shard,
+                engine=self._engine,
+                engine_key=self._engine_key,
+                model=self.model,
+                ready=str(ready),
+            )
+            path = self.config.run / f"{shard}.json"
+            write_private(path, msgspec.json.encode(settings))
+            child = Child(worker_command(path), log=self.config.run / f"{shard}.log")
+            self._children.append(child)
+            child.start()
+
+    def wait_ready(self, timeout_s: float = 30.0) -> None:
+        """Wait until every worker listens. Raises Refusal internal after `timeout_s` seconds, naming the log."""
+        end = self._clock.monotonic() + timeout_s
+        marks = [self.config.run / f"w{number}.ready" for number in range(self.config.workers)]
+        while not all(mark.exists() for mark in marks):
+            if self._clock.monotonic() > end or any(child.restarts > 2 for child in self._children):
+                raise Refusal("usage", reason=f"A worker did not start; see {self.config.run}/w0.log")
+            self._pause.wait(0.02)
+
+    def announce(self) -> None:
+        """Say in run/up.json that this node runs."""
+        running = Running(pid=os.getpid(), url=self.url, model=self.model)
+        write_private(self.config.run / "up.json", msgspec.json.encode(running))
+
+    def stop(self) -> None:
+        """Drain and end the workers."""
+        for child in self._children:
+            child.stop(grace_s=35.0)
+        (self.config.run / "up.json").unlink(missing_ok=True)
+
+    @property
+    def pids(self) -> Sequence[int]:
+        return [child.pid for child in self._children if child.pid is not None]
+
+
+def worker_command(settings: Path) -> list[str]:
+    return [sys.executable, "-m", "isthmus.worker", str(settings)]
+
+
+def running(config: Config) -> Running | None:
+    """The node that runs from this home now, if any."""
+    try:
+        found = msgspec.json.decode((config.run / "up.json").read_bytes(), type=Running)
+        os.kill(found.pid, 0)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if answers(config.host, config.port) else None
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether a gateway answers on its health page."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
