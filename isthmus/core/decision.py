@@ -159,7 +159,8 @@ class Decision(msgspec.Struct, frozen=True):
 
     `digest` is a short hash over the region files, partner files and operator facts that made it; a receipt
     carries it, so a decision can be replayed. `plans` are the gateway's; `device` says, by the same rules, whether the
-    person's own device may answer, and what is owed there.
+    person's own device may answer, and what is owed there. Without plans, `code` is the refusal's (core.errors.TABLE)
+    and `refusal` its sentence.
     """
 
     question: Question
@@ -170,6 +171,7 @@ class Decision(msgspec.Struct, frozen=True):
     refusal: str = ""
     fallback: tuple[str, ...] = ()
     device: tuple[Plan, ...] = ()
+    code: str = ""
 
 
 def age_band(age: int | str | None) -> str:

@@ -67,7 +67,7 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One partner. `order` ranks it among lawful ones (lower first). `filings`: public filing numbers by fact name.
 
     `fields`: request fields that may pass beyond the dialect's own allow-list. `retention` and `training` repeat the
-    partner's own statement, or say "not stated".
+    partner's own statement, or say "not stated"; `retention_days` and `trains_on_input` are None while unknown.
     """
 
     id: str
@@ -82,7 +82,9 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     legal_name: str = NOT_STATED
     contact: str = NOT_STATED
     retention: str = NOT_STATED
+    retention_days: int | None = None
     training: str = NOT_STATED
+    trains_on_input: bool | None = None
     filings: Mapping[str, str] = {}
     fields: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
@@ -99,7 +101,9 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             "owners_barred": endpoint.owners_barred,
             "contact": self.contact,
             "retention": self.retention,
+            "retention_days": self.retention_days,
             "training": self.training,
+            "trains_on_input": self.trains_on_input,
             "licences": self.licences,
             "fields": self.fields,
             "prefill": model.prefill,

@@ -15,6 +15,7 @@ but `decide`, and that is one dict look-up once a question has been seen.
     table.next_boundary   the next day on which the law changes: build anew then (`table.due(today)`)
 
 What an obligation's values may hold beyond the rule's own `with`:
+    unknown_age      ask, minor or adult: what the rule, if it draws a line by age, says of an age nobody knows
     ask_age = True   the age is not settled and this rule says "ask": the duty binds until the age is known
     texts            {model_name}, {partner}, {legal_name}, {cn_filing_no}, {cn_code}, {operator} are filled here;
                      {ledger_id}, {sig}, {time} stay, for the moment of the answer
@@ -49,6 +50,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What all questions with the same bits share."""
 
     verdict: str
+    code: str
     plans: tuple[Plan, ...]
     device: tuple[Plan, ...]
     ruled_out: tuple[RuledOut, ...]
@@ -154,6 +156,7 @@ class Table:
             ruled_out=outcome.ruled_out,
             digest=self.digest,
             refusal=outcome.refusal,
+            code=outcome.code,
             fallback=self._fallback(where),
             device=outcome.device,
         )
@@ -200,7 +203,7 @@ class Table:
         if clash is not None:
             reason = f"The regions {', '.join(where)} contradict each other: {clash.sentence()} Serve them apart."
             out = tuple(_out(site.route, reason, clash.least) for site in self._sites)
-            return Outcome("conflict", (), (), out, reason)
+            return Outcome("conflict", "no_lawful_route", (), (), out, reason)
         plans: list[Plan] = []
         ruled_out: list[RuledOut] = []
         for site in self._sites:
@@ -210,10 +213,10 @@ class Table:
             else:
                 plans.append(self._plan(site, taken, notes))
         mine = tuple(plan for plan in plans if plan.route.tier != "device")
-        refusal = "" if mine else _refusal(where, taken, ruled_out)
+        code, refusal = ("", "") if mine else _refusal(where, taken, ruled_out)
         verdict = "refuse" if not mine else "serve_after" if all(map(waits, mine)) else "serve"
         device = tuple(plan for plan in plans if plan.route.tier == "device")
-        return Outcome(verdict, mine, device, tuple(ruled_out), refusal)
+        return Outcome(verdict, code, mine, device, tuple(ruled_out), refusal)
 
     def _judge(
         self, site: Site, regions: tuple[Region, ...], taken: tuple[Bound, ...]
@@ -268,8 +271,14 @@ class Table:
 
 
 def waits(plan: Plan) -> bool:
-    """Must something happen before this plan may serve: a consent, or a word about the person's age?"""
-    return any(owed.verb == "consent.require" or owed.values.get("ask_age") for owed in plan.obligations)
+    """Must something happen before this plan may serve? A guardian whose need hangs on an unknown age is asked for by
+    the consent duty only where the service is for minors (docs/decisions/003), so it does not wait here.
+    """
+    return any(
+        (owed.verb == "consent.require" and not owed.values.get("ask_age"))
+        or (owed.verb == "feature.forbid" and bool(owed.values.get("ask_age")))
+        for owed in plan.obligations
+    )
 
 
 def _binding(site: Site, taken: tuple[Bound, ...]) -> list[Bound]:
@@ -287,6 +296,8 @@ def _binding(site: Site, taken: tuple[Bound, ...]) -> list[Bound]:
 def _owed(bound: Bound, site: Site | None) -> Obligation:
     rule = bound.rule
     values = fill(rule.values, bound.facts, None if site is None else site.route)
+    if rule.when.age_under:
+        values["unknown_age"] = rule.when.unknown_age
     if bound.asks:
         values["ask_age"] = True
     return Obligation(
@@ -313,14 +324,15 @@ def _out(route: Route, reason: str, owed: Obligation) -> RuledOut:
     return RuledOut(route=route.name, reason=reason, rule=f"{owed.region}.{owed.rule}", law=owed.law, badge=route.badge)
 
 
-def _refusal(where: tuple[str, ...], taken: tuple[Bound, ...], out: Sequence[RuledOut]) -> str:
+def _refusal(where: tuple[str, ...], taken: tuple[Bound, ...], out: Sequence[RuledOut]) -> tuple[str, str]:
+    """The code of core.errors.TABLE that fits, and the sentence for a person."""
     forbidden = [b.rule for b in taken if b.rule.check == "feature.forbid" and not b.asks and not b.rule.when.route]
     if forbidden:
         rule = forbidden[0]
-        return f"{rule.duty} ({rule.law[0].title} {rule.law[0].article}".strip() + ")"
+        return "feature_forbidden", f"{rule.duty} ({f'{rule.law[0].title} {rule.law[0].article}'.strip()})"
     rules = sorted({entry.rule for entry in out if entry.rule})
     named = f" Rules: {', '.join(rules)}." if rules else ""
-    return f"No route of this house is lawful in {', '.join(where)}.{named}"
+    return "no_lawful_route", f"No route of this house is lawful in {', '.join(where)}.{named}"
 
 
 def _digest(

@@ -6,7 +6,7 @@ stands for a number the operator does not have yet; every note that rests on it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -126,8 +126,8 @@ def partner_terms(site: Site, region: Region, operator: Operator) -> Finding:
     endpoint = site.endpoint
     served = endpoint.end_users
     if not within(region.countries, served) or expand(region.countries) & expand(endpoint.end_users_not):
-        where = ", ".join(served)
-        without = f" except {', '.join(endpoint.end_users_not)}" if endpoint.end_users_not else ""
+        where = _say(served)
+        without = f" except {_say(endpoint.end_users_not)}" if endpoint.end_users_not else ""
         return Finding(
             f"{site.partner.title} at {endpoint.host} may serve people in {where}{without}; "
             f"{region.id} covers {', '.join(region.countries)}"
@@ -168,12 +168,11 @@ def runs_in(site: Site, places: tuple[str, ...], operator: Operator) -> Finding:
     if site.route.tier == "private":
         if operator.location == REHEARSAL and operator.rehearsing:
             return Finding(note=f"private tier counts as here: location {_REHEARSED}")
-        inside, where = within((operator.location,), places), operator.location
+        inside, where = within((operator.location,), places), _say((operator.location,))
     else:
         spread = (site.endpoint.region, *site.endpoint.inference)
-        inside, where = within(spread, places), ", ".join(dict.fromkeys(spread))
-    where = "anywhere" if where == EVERYWHERE else where
-    return Finding(note=f"runs in {where}") if inside else Finding(f"runs in {where}, not in {', '.join(places)}")
+        inside, where = within(spread, places), _say(spread)
+    return Finding(note=f"runs in {where}") if inside else Finding(f"runs in {where}, not in {_say(places)}")
 
 
 def residency(site: Site, rule: Rule, facts: Facts, operator: Operator) -> Finding:
@@ -183,7 +182,7 @@ def residency(site: Site, rule: Rule, facts: Facts, operator: Operator) -> Findi
     store = values.get("store", values["process"])
     notes = [place.note]
     if place.objection or (site.route.tier == "partner" and not within(site.endpoint.storage, store)):
-        objection = place.objection or f"stores in {', '.join(site.endpoint.storage)}, not in {', '.join(store)}"
+        objection = place.objection or f"stores in {_say(site.endpoint.storage)}, not in {_say(store)}"
         basis = facts.transfer.get(site.partner.id, "")
         bases = values.get("or_basis", ())
         if not bases:
@@ -233,3 +232,8 @@ def of_operator(facts: Facts, fact: str) -> str:
 
 def _of_partner(facts: Facts, fact: str, partner: str) -> str:
     return facts.filing.get(partner, "") if fact.endswith("_filing_no") else ""
+
+
+def _say(places: Iterable[str]) -> str:
+    """Places for a person, each once."""
+    return ", ".join("anywhere" if place == EVERYWHERE else place for place in dict.fromkeys(places))
