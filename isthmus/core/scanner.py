@@ -1,0 +1,225 @@
+"""Automata on bytes: thousands of literals, or a few dozen patterns, in one pass without backtracking.
+
+Rules of this room:
+1. A clean text costs one scan; whoever gets a match looks a second time, exactly, in Python.
+2. Hyperscan in block mode. Each database has its own scratch: one shared by several dies with the first of them
+   (hyperscan 0.9.1 frees it, and the next scan fails). So: one thread scans.
+3. Where hyperscan has no wheel, the same answers come from the standard library: slow but right.
+Measured: docs/guard.md. Aho and Corasick, "Efficient string matching", CACM 18(6), 1975.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+hyperscan: Any
+try:
+    import hyperscan
+except ImportError:  # no wheel for this machine: rule 3
+    hyperscan = None
+
+
+class Found(NamedTuple):
+    """A match of a pattern: which one (its index), and its place in bytes."""
+
+    which: int
+    start: int
+    end: int
+
+
+def _note(index: int, start: int, end: int, flags: int, found: list[tuple[int, int, int]]) -> None:
+    del flags
+    found.append((index, start, end))
+
+
+def _database(expressions: list[bytes], flags: list[int], *, literal: bool) -> Any:
+    """A compiled block database."""
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=flags, literal=literal)
+    return database
+
+
+class Literals:
+    """Byte strings found in one pass, ASCII letters in either case. Literals must not be empty.
+
+    `search(data)` gives (index, 0, end) for every occurrence, overlapping ones too, in order of `end`.
+    """
+
+    __slots__ = ("_automaton", "_scan")
+
+    def __init__(self, literals: Sequence[bytes], *, portable: bool = False) -> None:
+        self._scan = None
+        self._automaton: _AhoCorasick | None = None
+        if not literals:
+            return
+        if hyperscan is None or portable:
+            self._automaton = _AhoCorasick([literal.lower() for literal in literals])
+        else:
+            flags = [hyperscan.HS_FLAG_CASELESS] * len(literals)
+            self._scan = _database(list(literals), flags, literal=True).scan
+
+    def search(self, data: bytes) -> list[tuple[int, int, int]]:
+        """All occurrences in `data`."""
+        found: list[tuple[int, int, int]] = []
+        if self._scan is not None:
+            if data:
+                self._scan(data, _note, 0, found)
+        elif self._automaton is not None:
+            self._automaton.search(data.lower(), found)
+        return found
+
+
+class Patterns:
+    """Regular expressions on bytes, in the syntax that hyperscan and `re` share (no look-around, no back-reference).
+
+    `search(data)` gives, for each pattern and start, the longest match, ordered by start.
+    """
+
+    __slots__ = ("_regexes", "_scan")
+
+    def __init__(self, patterns: Sequence[bytes], *, portable: bool = False) -> None:
+        self._scan = None
+        self._regexes: list[re.Pattern[bytes]] = []
+        if hyperscan is None or portable:
+            self._regexes = [re.compile(b"(?=(" + pattern + b"))", re.DOTALL) for pattern in patterns]
+        else:
+            flags = [hyperscan.HS_FLAG_SOM_LEFTMOST | hyperscan.HS_FLAG_DOTALL] * len(patterns)
+            self._scan = _database(list(patterns), flags, literal=False).scan
+
+    def search(self, data: bytes) -> list[Found]:
+        """Matches in `data`; an empty list for a clean text."""
+        if self._scan is not None:
+            found: list[tuple[int, int, int]] = []
+            if data:
+                self._scan(data, _note, 0, found)
+            return _longest(found) if found else _NOTHING
+        matches = [
+            Found(index, match.start(1), match.end(1))
+            for index, regex in enumerate(self._regexes)
+            for match in regex.finditer(data)
+            if match.end(1) > match.start(1)
+        ]
+        return sorted(matches, key=_by_start)
+
+
+class Presence:
+    """Whether any of some patterns occurs at all: `seen(data)` stops caring where. Same syntax as Patterns."""
+
+    __slots__ = ("_regex", "_scan")
+
+    def __init__(self, patterns: Sequence[bytes], *, portable: bool = False) -> None:
+        self._scan = None
+        self._regex = None
+        if hyperscan is None or portable:
+            self._regex = re.compile(b"|".join(b"(?:" + pattern + b")" for pattern in patterns), re.DOTALL)
+        else:
+            flags = [hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(patterns)
+            self._scan = _database(list(patterns), flags, literal=False).scan
+
+    def seen(self, data: bytes) -> bool:
+        """True when one of the patterns matches somewhere in `data`."""
+        if self._scan is None:
+            assert self._regex is not None
+            return self._regex.search(data) is not None
+        found: list[tuple[int, int, int]] = []
+        if data:
+            self._scan(data, _note, 0, found)
+        return bool(found)
+
+
+def byte_classes(points: Iterable[int]) -> list[bytes]:
+    """Patterns on UTF-8 bytes that match exactly one character of `points` (code points, no surrogates).
+
+    One pattern per leading pair of bytes, because hyperscan bounds a pattern's length (16,000 bytes).
+    """
+    trees: dict[bytes, dict[int, Any]] = {}
+    for point in points:
+        encoded = chr(point).encode()
+        branch = trees.setdefault(encoded[:2] if len(encoded) > 2 else encoded[:1], {})
+        *lead, final = encoded
+        for byte in lead:
+            branch = branch.setdefault(byte, {})
+        branch[final] = None
+    return [_alternatives(tree) for tree in trees.values()]
+
+
+def _alternatives(tree: dict[int, Any]) -> bytes:
+    """The tree as a pattern; branches with the same continuation share it, and runs of bytes become ranges."""
+    shared: dict[bytes, list[int]] = {}
+    for byte, branch in sorted(tree.items()):
+        shared.setdefault(b"" if branch is None else _alternatives(branch), []).append(byte)
+    return b"(?:" + b"|".join(_ranges(bytes_) + after for after, bytes_ in shared.items()) + b")"
+
+
+def _ranges(ordered: list[int]) -> bytes:
+    out = b""
+    first = last = ordered[0]
+    for byte in [*ordered[1:], 0x200]:
+        if byte != last + 1:
+            out += b"\\x%02x-\\x%02x" % (first, last)
+            first = byte
+        last = byte
+    return b"[" + out + b"]"
+
+
+_NOTHING: list[Found] = []
+
+
+def _by_start(found: Found) -> tuple[int, int, int]:
+    return found.start, -found.end, found.which
+
+
+def _longest(found: list[tuple[int, int, int]]) -> list[Found]:
+    """Hyperscan reports every end; only the longest per pattern and start is a match in the usual sense."""
+    ends: dict[tuple[int, int], int] = {}
+    for index, start, end in found:
+        place = (index, start)
+        if end > ends.get(place, 0):
+            ends[place] = end
+    return sorted((Found(index, start, end) for (index, start), end in ends.items()), key=_by_start)
+
+
+class _AhoCorasick:
+    """The textbook automaton on bytes: goto tables as dicts, failure links, outputs along the links."""
+
+    __slots__ = ("_fail", "_goto", "_out")
+
+    def __init__(self, literals: Sequence[bytes]) -> None:
+        self._goto: list[dict[int, int]] = [{}]
+        self._out: list[list[int]] = [[]]
+        self._fail: list[int] = [0]
+        for index, literal in enumerate(literals):
+            state = 0
+            for byte in literal:
+                if byte not in self._goto[state]:
+                    self._goto[state][byte] = len(self._goto)
+                    self._goto.append({})
+                    self._out.append([])
+                    self._fail.append(0)
+                state = self._goto[state][byte]
+            self._out[state].append(index)
+        self._link()
+
+    def _link(self) -> None:
+        queue = deque(self._goto[0].values())
+        while queue:
+            state = queue.popleft()
+            for byte, after in self._goto[state].items():
+                queue.append(after)
+                fail = self._fail[state]
+                while fail and byte not in self._goto[fail]:
+                    fail = self._fail[fail]
+                self._fail[after] = self._goto[fail].get(byte, 0)
+                self._out[after] = self._out[after] + self._out[self._fail[after]]
+
+    def search(self, data: bytes, found: list[tuple[int, int, int]]) -> None:
+        state = 0
+        goto, fail = self._goto, self._fail
+        for end, byte in enumerate(data, 1):
+            while state and byte not in goto[state]:
+                state = fail[state]
+            state = goto[state].get(byte, 0)
+            found.extend((index, 0, end) for index in self._out[state])

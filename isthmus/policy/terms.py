@@ -1,0 +1,288 @@
+"""Term lists at work: the first forbidden word of a text, and how much of a text could still become one.
+
+Rules of this room:
+1. A match is a term's letters and digits in the folded text (policy/normalise), with no gap or a gap that a reader
+   reads over: symbols inside a word ("f*u*c*k"), isolated letters ("f u c k"), spaced Chinese.
+2. A Latin edge of a term is a word's edge: "ass" is not in "class".
+3. The first match is the one that is decided first: by its end (a Latin end is decided one character later), then by
+   its start. So it is the same word whether the text came whole or in pieces.
+4. What could still become a match is kept: from the earliest place whose letters are a prefix of some term.
+5. A clean text costs two scans (shapes, terms); folding happens only when a shape was seen.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from isthmus.core.scanner import Literals, Presence, byte_classes
+from isthmus.policy.normalise import FOLD, changing, fold, offsets, strip
+
+MAX_GAP = 8  # characters a reader reads over; more is a break
+_INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡"  # fmt: skip
+_SPACE = " \t\u00a0\u2002\u2003\u2009\u3000"
+_READ_OVER = frozenset(_INK + _SPACE)
+_SPACES = frozenset(_SPACE)
+
+
+class Hit(NamedTuple):
+    """A forbidden word: its category, its place in the text (characters), and the list's own spelling."""
+
+    category: str
+    start: int
+    end: int
+    term: str
+
+
+class _Term(NamedTuple):
+    text: str  # as the list has it
+    category: str
+    letters: str  # folded and stripped
+    breaks: frozenset[int]  # before which letters the term itself has a gap
+    latin_start: bool
+    latin_end: bool
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+def tail(before: str, shown: str) -> str:
+    """The folded character that ends `before` + `shown`: what `look` must know of a text that has gone."""
+    for character in reversed(shown):
+        spelled = FOLD[ord(character)]
+        if spelled:
+            return spelled[-1]
+    return before
+
+
+def _read(text: str, category: str) -> _Term | None:
+    letters: list[str] = []
+    breaks = set()
+    gap = False
+    for character in fold(text):
+        if not character.isalnum():
+            gap = True
+            continue
+        border = bool(letters) and _is_latin(letters[-1]) != _is_latin(character)
+        if letters and (gap or border):
+            breaks.add(len(letters))
+        letters.append(character)
+        gap = False
+    if not letters:
+        return None
+    joined = "".join(letters)
+    return _Term(text, category, joined, frozenset(breaks), _is_latin(joined[0]), _is_latin(joined[-1]))
+
+
+def _spellings(term: _Term) -> set[str]:
+    """How the term stands in an ordinary text: joined, and with one space at each of its own breaks."""
+    spaced = "".join((" " if place in term.breaks else "") + letter for place, letter in enumerate(term.letters))
+    return {term.letters, spaced}
+
+
+_ANY_INK = rb"[#-'*+\-./<=>@\\^_`|~]"
+_ANY_GAP = rb"[#-'*+\-./<=>@\\^_`|~ \t]"
+_BREAK = rb"(?:[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|\xe3\x80[\x80-\x9f]|\xef\xbc[\x81-\x8f\x9a-\xa0])"
+_WIDE = rb"[\x80-\xff]"
+_WORD = rb"[0-9A-Za-z]"
+_LONE = rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf])"
+
+
+def _shapes() -> list[bytes]:
+    """What a text must show before a word may be hidden in it by more than ASCII case. Checked by property tests."""
+    folded = [*changing(), *(ord(sign) for sign in _INK + _SPACE if ord(sign) > 0x7F)]
+    return [
+        *byte_classes(folded),
+        _WIDE + _ANY_GAP + rb"{1,8}" + _WIDE,
+        _WORD + _ANY_INK + rb"{1,8}(?:" + _WORD + rb"|" + _WIDE + rb")",
+        _WIDE + _ANY_INK + rb"{1,8}" + _WORD,
+        rb"(?:" + _WORD + rb"|" + _WIDE + rb")(?:[ \t]{2}|\t)",
+        rb"(?:^|[^0-9A-Za-z])"
+        + _WORD
+        + _BREAK
+        + rb"{1,8}"
+        + _WORD
+        + _BREAK
+        + rb"{1,8}"
+        + _WORD
+        + rb"(?:[^0-9A-Za-z]|$)",
+        _BREAK + _LONE + _BREAK,
+    ]
+
+
+class TermScanner:
+    """`lists`: term -> category. Building takes seconds for 64,000 terms; scanning does not depend on their number.
+
+    `portable` asks for the standard-library automaton.
+    """
+
+    __slots__ = ("_heads", "_letters", "_literals", "_longest", "_phrases", "_shapes", "_starts", "_terms")
+
+    def __init__(self, lists: Mapping[str, str], *, portable: bool = False) -> None:
+        read = [term for text, category in lists.items() if (term := _read(text, category)) is not None]
+        spelled: dict[bytes, _Term] = {}
+        for term in sorted(read, key=len):
+            for spelling in _spellings(term):
+                spelled.setdefault(spelling.encode("utf-8", "surrogatepass"), term)
+        self._terms = [(term, len(spelling), spelling) for spelling, term in spelled.items()]
+        self._literals = Literals(list(spelled), portable=portable)
+        self._shapes = Presence(_shapes(), portable=portable)
+        self._letters = sorted({term.letters for term in read})
+        self._longest = max(map(len, self._letters), default=0)
+        self._starts = frozenset(letters[0] for letters in self._letters)
+        self._heads = frozenset(letters[:2] for letters in self._letters)
+        self._phrases = frozenset(
+            term.letters[place : place + 2] for term in read for place in term.breaks if term.letters[place].isascii()
+        )
+
+    # -- a whole text ----------------------------------------------------------------------------------------
+
+    def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
+        """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
+        if not self._shapes.seen(data):
+            found = self._literals.search(data)
+            return self._plain(data, found, allowed) if found else None
+        return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
+
+    def _plain(self, data: bytes, found: list[tuple[int, int, int]], allowed: Collection[str]) -> Hit | None:
+        """Matches in a text without any shape: only the edges are left to judge."""
+        best: tuple[int, int] | None = None
+        hit = None
+        size = len(data)
+        for index, _, end in found:
+            term, length, _ = self._terms[index]
+            start = end - length
+            if term.latin_start and start and data[start - 1 : start].isalnum():
+                continue
+            if term.latin_end and end < size and data[end : end + 1].isalnum():
+                continue
+            if term.letters in allowed:
+                continue
+            decided = (end + term.latin_end, start)
+            if best is None or decided < best:
+                best = decided
+                hit = (term, start, end)
+        if hit is None:
+            return None
+        term, start, end = hit
+        before = len(data[:start].decode("utf-8", "surrogatepass"))
+        return Hit(term.category, before, before + len(data[start:end].decode("utf-8", "surrogatepass")), term.text)
+
+    # -- a text in pieces ------------------------------------------------------------------------------------
+
+    def look(self, before: str, text: str, allowed: Collection[str] = (), *, last: bool) -> tuple[Hit | None, int]:
+        """The first decided match in `text`, and how many characters of it may be shown.
+
+        `before` is the folded character that stands before `text` ("" at the beginning): it is no part of a match.
+        With `last` nothing follows, so everything is decided. Places are characters of `text`.
+        """
+        folded = before + fold(text)
+        letters = folded if folded.isalnum() else strip(folded)
+        found = self._literals.search(letters.encode("utf-8", "surrogatepass")) if letters else []
+        if found:
+            hit = self._judge(folded, letters, found, allowed, floor=len(before), last=last)
+            if hit is not None:
+                term, start, end = hit
+                places = offsets(text)
+                first, final = places[start - len(before)], places[end - 1 - len(before)]
+                return Hit(term.category, first, final + 1, term.text), first
+        if last:
+            return None, len(text)
+        keep = self._live(folded, letters, len(before))
+        if keep == len(folded):
+            return None, len(text)
+        if len(folded) - len(before) == len(text) and text.isprintable():
+            return None, keep - len(before)
+        return None, offsets(text)[keep - len(before)]
+
+    def _judge(
+        self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,
+        floor: int, last: bool,
+    ) -> tuple[_Term, int, int] | None:  # fmt: skip
+        """The first match by rule 3, as (term, start, end) in `folded`."""
+        places = [index for index, character in enumerate(folded) if character.isalnum()]
+        wide = not letters.isascii()
+        encoded = letters.encode("utf-8", "surrogatepass") if wide else b""
+        best: tuple[int, int] | None = None
+        hit = None
+        for index, _, byte_end in found:
+            term, _, _ = self._terms[index]
+            end = len(encoded[:byte_end].decode("utf-8", "surrogatepass")) if wide else byte_end
+            start = end - len(term.letters)
+            if places[start] < floor or term.letters in allowed:
+                continue
+            decided = (places[end - 1] + 1 + term.latin_end, places[start])
+            if (best is None or decided < best) and self._stands(term, folded, places[start:end], last=last):
+                best = decided
+                hit = (term, places[start], places[end - 1] + 1)
+        return hit
+
+    def _stands(self, term: _Term, folded: str, places: list[int], *, last: bool) -> bool:
+        """Whether the letters at `places` of `folded` are read as the term (rules 1 and 2), and that is decided."""
+        start, end = places[0], places[-1] + 1
+        ended = end == len(folded)
+        if term.latin_start and start and _is_latin(folded[start - 1]):
+            return False
+        if term.latin_end and (not last if ended else _is_latin(folded[end])):
+            return False
+        size = end - start
+        if size == len(places):
+            return True
+        gaps = [folded[left + 1 : right] for left, right in pairwise(places)]
+        scattered = len(places) > 2 and all(gaps) and (term.letters.isascii() or not any(map(_is_latin, term.letters)))
+        for place, gap in enumerate(gaps, 1):
+            if not gap:
+                continue
+            if len(gap) > MAX_GAP:
+                return False
+            if scattered:
+                continue
+            if not _READ_OVER.issuperset(gap):
+                return False
+            if _SPACES.isdisjoint(gap) or (place in term.breaks and _SPACES.issuperset(gap)):
+                continue
+            if _is_latin(term.letters[place - 1]) or _is_latin(term.letters[place]):
+                return False
+            if len(places) == 2:
+                alone = start == 0 or not folded[start - 1].isalnum()
+                if not alone and (not last if ended else folded[end].isalnum()):
+                    return False
+        return True
+
+    def _live(self, folded: str, letters: str, floor: int) -> int:
+        """The earliest place in `folded` from which the rest could become a term; its length when there is none."""
+        keep = size = len(folded)
+        count = gap = 0
+        after = ""
+        heads, starts = self._heads, self._starts
+        for place in range(size - 1, floor - 1, -1):
+            character = folded[place]
+            if not character.isalnum():
+                gap += 1
+                if gap > MAX_GAP:
+                    break
+                continue
+            if gap and after and self._walls(folded, place + gap + 1, character, after):
+                break
+            gap = 0
+            count += 1
+            if count > self._longest:
+                break
+            likely = character + after in heads if after else character in starts
+            if likely and not (place and _is_latin(character) and _is_latin(folded[place - 1])):
+                suffix = letters[len(letters) - count :]
+                at = bisect_left(self._letters, suffix)
+                if at < len(self._letters) and self._letters[at].startswith(suffix):
+                    keep = place
+            after = character
+        return keep
+
+    def _walls(self, folded: str, word: int, character: str, after: str) -> bool:
+        """Whether the gap before the Latin word at `word` ends the walk: no phrase goes on with that word."""
+        if not (_is_latin(after) and _is_latin(character)) or not _SPACES.intersection(folded[word - 1 : word]):
+            return False
+        second = folded[word + 1 : word + 2]
+        return bool(second) and _is_latin(second) and after + second not in self._phrases
