@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device
 GATED := policy regions ledger
 
-.PHONY: up install test check lock clean
+.PHONY: up install test check docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -46,6 +46,9 @@ check: .venv/dev.stamp  ## format, lint, types, import contracts, dead code, doc
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python -m pytest tests/test_docs.py
+
+docs: .venv/run.stamp  ## write the pages that are made from the code
+	$(BIN)/python docs/reference.py
 
 lock: .venv/dev.stamp  ## resolve the versions anew: names, versions and digests, no addresses
 	$(COMPILE) --upgrade --output-file requirements/run.txt
