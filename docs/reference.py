@@ -95,8 +95,8 @@ def duty_pages() -> str:
     lines = [
         "# Duties",
         "",
-        "Made from the code by `make docs`. A duty is what a region's law asks of an answer, met by one file of `policy/`;",
-        "here in the order in which they meet a request (`policy/duties.py`).",
+        "Made from the code by `make docs`. A duty is what a region's law asks of an answer, met by one file of",
+        "`policy/`; here in the order in which they meet a request (`policy/duties.py`).",
     ]
     for duty in duties.discover():
         room = importlib.import_module(f"isthmus.policy.{duty.name}")
