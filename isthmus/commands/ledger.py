@@ -45,7 +45,7 @@ def _say(report: Report) -> None:
     console = Console()
     for each in report.damages:
         entry = "" if each.number < 0 else f", entry {each.number}"
-        console.print(f"{each.shard}/{each.file}, offset {each.offset}{entry}: {each.reason}", highlight=False)
+        console.print(f"{each.log}/{each.file}, offset {each.offset}{entry}: {each.reason}", highlight=False)
     if report.unfinished:
         console.print(f"{report.unfinished} bytes at the end are unfinished; nobody was told that they were kept.")
     state = "All is what was written" if report.sound else f"{len(report.damages)} places are damaged"

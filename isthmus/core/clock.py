@@ -12,11 +12,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings: seconds since an arbitrary start, and the calendar time in UTC."""
+    """Seconds since an arbitrary start, and the calendar time in UTC, as a datetime or in ms since 1970-01-01."""
 
     def monotonic(self) -> float: ...
 
     def now(self) -> datetime: ...
+
+    def epoch_ms(self) -> int: ...
 
 
 class SystemClock:
@@ -29,6 +31,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def epoch_ms(self) -> int:
+        return time.time_ns() // 1_000_000
 
 
 class FakeClock:
@@ -45,6 +50,9 @@ class FakeClock:
 
     def now(self) -> datetime:
         return self._now
+
+    def epoch_ms(self) -> int:
+        return int(self._now.timestamp() * 1000)
 
     def advance(self, seconds: float) -> None:
         """Move both readings forward by `seconds`."""

@@ -257,7 +257,7 @@ class Accounts:
         return keyed.digest()
 
     def _now(self) -> int:
-        return _ms(self._clock.now())
+        return self._clock.epoch_ms()
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         with self._engine.connect() as connection:

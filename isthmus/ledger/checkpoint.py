@@ -1,8 +1,8 @@
-"""Checkpoints: signed statements of how long a shard's log is and what it holds.
+"""Checkpoints: signed statements of how long a log is and what it holds.
 
 Format: C2SP tlog-checkpoint (a signed note), so that existing witnesses can read it. Body lines:
 
-    isthmus/<node>/<shard>          origin
+    isthmus/<node>/<shard>          origin; without the shard for the node's own log
     <size>                          number of entries
     <root>                          Merkle root of RFC 9162, base64
     chain <hash>                    the chain hash after the last entry, base64
@@ -61,9 +61,8 @@ class Signer:
         self._key = key
         self.public = key.public_key().public_bytes_raw()
 
-    def sign(self, shard: str, size: int, *, root: bytes, chain: bytes, at: int, previous: bytes) -> Checkpoint:
-        """A signed checkpoint of `shard`."""
-        origin = f"{self.node}/{shard}"
+    def sign(self, origin: str, size: int, *, root: bytes, chain: bytes, at: int, previous: bytes) -> Checkpoint:
+        """A signed checkpoint of the log that is called `origin`."""
         body = f"{origin}\n{size}\n{_text(root)}\nchain {_text(chain)}\nat {at}\nprevious {_text(previous)}\n".encode()
         signature = key_id(self.node, self.public) + self._key.sign(body)
         note = body + f"\n{_DASH}{self.node} {_text(signature)}\n".encode()
@@ -92,10 +91,9 @@ def read(note: bytes) -> Checkpoint:
         raise BadCheckpointError("the note is not a checkpoint") from error
 
 
-def check(checkpoint: Checkpoint, public: bytes) -> None:
-    """Raises BadCheckpointError unless the Ed25519 key `public` (32 bytes) signed this note."""
+def check(checkpoint: Checkpoint, node: str, public: bytes) -> None:
+    """Raises BadCheckpointError unless the Ed25519 key `public` (32 bytes) of `node` signed this note."""
     body, _, line = checkpoint.note.decode().partition("\n\n")
-    node = checkpoint.origin.rpartition("/")[0]
     try:
         signature = b64decode(line.removeprefix(f"{_DASH}{node} ").rstrip("\n"), validate=True)
         if signature[:4] != key_id(node, public):

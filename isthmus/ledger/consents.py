@@ -41,7 +41,7 @@ def withdraw(accounts: Accounts, ledger: Ledger, id: str, clock: Clock) -> Conse
 def _receipt(ledger: Ledger, consent: Consent, clock: Clock, act: str, subject: str) -> ConsentReceipt:
     return ConsentReceipt(
         id=ledger.next_id(),
-        at=int(clock.now().timestamp() * 1000),
+        at=clock.epoch_ms(),
         act=act,
         consent=consent.id,
         tenant=consent.tenant,

@@ -26,6 +26,7 @@ ORIGIN = bytes(32)
 LIMIT = 1 << 20  # bytes of one payload
 _HEADER = struct.Struct(">8sQQ32s")
 _RECORD = struct.Struct(">II32s")
+pack_record = struct.Struct(">II").pack  # length and crc; chain and payload follow
 RECORD_SIZE = _RECORD.size
 
 
@@ -106,6 +107,20 @@ def write_record(chain: bytes, payload: bytes) -> bytes:
     """The bytes of one record; `chain` is the hash that includes it."""
     body = chain + payload
     return _RECORD.pack(len(payload), crc32(body), chain) + payload
+
+
+def payloads(segment: bytes, offset: int, skip: int) -> Iterator[bytes]:
+    """Payloads from the record at `offset` on, the first `skip` left out, nothing checked but the lengths."""
+    head, end = RECORD_SIZE, len(segment)
+    while offset + head <= end:
+        stop = offset + head + int.from_bytes(segment[offset : offset + 4], "big")
+        if stop > end:
+            return
+        if skip:
+            skip -= 1
+        else:
+            yield segment[offset + head : stop]
+        offset = stop
 
 
 def records(segment: bytes, start: int) -> Iterator[Record]:

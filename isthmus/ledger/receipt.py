@@ -15,7 +15,7 @@ from isthmus.core.wire import Usage
 SCHEMA = 1
 
 
-class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True):
+class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True, gc=False):
     """How one query was answered or refused.
 
     `at` is when it arrived, in ms since 1970-01-01 UTC; `us_first` and `us_whole` count from there, in microseconds,
@@ -63,7 +63,7 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
     v: int = SCHEMA
 
 
-class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defaults=True):
+class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defaults=True, gc=False):
     """One consent that was given or withdrawn. `act` is "given" or "withdrawn"; `consent` is the consent's id.
 
     `subject` is a commitment (hex) to the person, never the person's own name: see ledger.accounts. `signature` is
@@ -89,7 +89,23 @@ class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defau
     v: int = SCHEMA
 
 
-Entry = Receipt | ConsentReceipt
+class Retired(msgspec.Struct, tag_field="kind", tag="retired", omit_defaults=True, gc=False):
+    """Entries of this log that were deleted because the law says how long they may be kept: those before `until`.
+
+    `chain` is the chain hash (hex) before entry number `until`, `days` the law's most days.
+    """
+
+    id: str
+    at: int
+    until: int
+    chain: str
+    days: int
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
+Entry = Receipt | ConsentReceipt | Retired
 
 encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Entry)

@@ -12,18 +12,18 @@ import asyncio
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from isthmus.core.clock import Clock
 from isthmus.core.errors import Refusal
 from isthmus.ledger import checkpoint
-from isthmus.ledger.receipt import Entry, encode
-from isthmus.ledger.shard import SEGMENT_BYTES, Shard
+from isthmus.ledger.logs import Logs
+from isthmus.ledger.receipt import Entry
+from isthmus.ledger.shard import SEGMENT_BYTES
 
 WINDOW = 0.004  # seconds that a group stays open; with an fdatasync of some ms a commit takes less than 10 ms
-CHECKPOINT_EVERY = 1.0  # seconds between signed checkpoints while something changes
+TEND_EVERY = 1.0  # seconds between signed checkpoints
 
 
 class _Waiter:
@@ -75,32 +75,39 @@ class _Mark:
 class Ledger:
     """One writer's door to the ledger. `failed` is None, or the reason why nothing can be remembered any more."""
 
-    def __init__(self, shard: Shard, window: float = WINDOW) -> None:
-        """Start the writer's thread over an open shard. `Ledger.open` is the usual way in."""
+    def __init__(self, logs: Logs, name: str, clock: Clock, window: float = WINDOW) -> None:
+        """Start the writer's thread over open logs. `Ledger.open` is the usual way in."""
         self.failed: str | None = None
-        self._shard = shard
+        self.cut = logs.cut
+        self._logs = logs
+        self._clock = clock
         self._window = window
         self._queue: deque[Entry | _Waiter | _Mark] = deque()
         self._awake = False
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self.next_id = _ids(shard)
-        self._thread = threading.Thread(target=self._run, name=f"ledger-{shard.name}", daemon=True)
+        self._prefix = f"{name}-{logs.boot}-"
+        self._count = itertools.count(1).__next__
+        self._thread = threading.Thread(target=self._run, name=f"ledger-{name}", daemon=True)
         self._thread.start()
 
     @classmethod
     def open(cls, folder: Path, shard: str, clock: Clock, segment_bytes: int = SEGMENT_BYTES) -> Ledger:
-        """The ledger in `folder`, to be written as `shard` (letters, digits, "_"). Makes what is not there.
+        """The ledger in `folder`, to be written as `shard` (letters and digits). Makes what is not there.
 
         Raises Refusal ledger_busy when another process writes this shard, data_damaged when what a checkpoint
         vouches for is gone, ledger_failed when the disk refuses.
         """
-        if not shard.isidentifier():
-            raise ValueError("a shard's name is made of letters, digits and _")
+        if not (shard.isascii() and shard.isalnum()):
+            raise ValueError("a shard's name is made of letters and digits")
         try:
-            return cls(Shard(folder, shard, checkpoint.signer(folder), clock, segment_bytes))
+            return cls(Logs(folder, shard, checkpoint.signer(folder), clock, segment_bytes=segment_bytes), shard, clock)
         except OSError as error:
             raise _refusal(_cause(error)) from error
+
+    def next_id(self) -> str:
+        """A new receipt id: shard, opening, number. It costs no system call, and is unique even after a crash."""
+        return self._prefix + str(self._count())
 
     def append(self, entry: Entry) -> None:
         """Queue an entry; it is durable within WINDOW and one fdatasync. Raises Refusal ledger_failed."""
@@ -133,76 +140,63 @@ class Ledger:
         self._thread.join()
 
     def _place(self, mark: _Waiter | _Mark) -> None:
-        if self.failed is not None or not self._thread.is_alive():
-            mark.settle(_refusal(self.failed or "it is closed"))
+        if self.failed is not None:
+            mark.settle(_refusal(self.failed))
             return
         self._queue.append(mark)
         self._awake = True
         self._wake.set()
 
     def _run(self) -> None:
-        """The writer's thread: sleep until there is something, gather for a moment, commit, sign once a second."""
-        pause: float | None = None
+        """The writer's thread: sleep until something comes, gather for a moment, commit; tend the logs each second."""
+        tend = self._clock.monotonic()
         while not self._stop.is_set():
-            if self._wake.wait(pause):
+            pause = max(0.0, tend - self._clock.monotonic())
+            woken = self._wake.wait(pause)
+            if woken:
                 self._wake.clear()
                 self._stop.wait(self._window)
                 self._awake = False
                 self._commit()
-                pause = self._sign(last=False)
-            else:
-                pause = self._sign(last=True)
+            if not woken or self._clock.monotonic() >= tend:
+                self._tend()
+                tend = self._clock.monotonic() + TEND_EVERY
         self._awake = False
         self._commit()
-        self._sign(last=True)
+        self._tend()
         self.failed = self.failed or "it is closed"
         self._commit()
-        self._shard.close()
+        self._logs.close()
 
     def _commit(self) -> None:
         """Everything in the queue, as one group. After a failure entries are dropped, and nobody hears otherwise."""
-        queue, payloads, marks = self._queue, [], []
+        queue, entries, marks = self._queue, [], []
         for _ in range(len(queue)):
             entry = queue.popleft()
             if isinstance(entry, (_Waiter, _Mark)):
                 marks.append(entry)
             else:
-                payloads.append(encode(entry))
-        if payloads and self.failed is None:
-            with self._failing():
-                self._shard.write(payloads)
+                entries.append(entry)
+        if entries and self.failed is None:
+            self._guard(self._logs.commit, entries)
         refusal = None if self.failed is None else _refusal(self.failed)
         for mark in marks:
             mark.settle(refusal)
 
-    def _sign(self, *, last: bool) -> float | None:
-        """Sign a checkpoint when one is due, or in any case when `last`. Seconds until the next is due, None: never."""
-        if self.failed is not None:
-            return None
-        due = self._shard.due(CHECKPOINT_EVERY)
-        if due is None or (due > 0 and not last):
-            return due
-        with self._failing():
-            self._shard.checkpoint()
-        return None
+    def _tend(self) -> None:
+        if self.failed is None:
+            self._guard(self._logs.retire, self.next_id)
+        if self.failed is None:
+            self._guard(self._logs.sign)
 
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _guard(self, act: Callable[..., None], *arguments: object) -> None:
+        """Run what touches the disk; what goes wrong is kept in `failed`, for good."""
         try:
-            yield
+            act(*arguments)
         except OSError as error:
             self.failed = _cause(error)
-
-
-def _ids(shard: Shard) -> Callable[[], str]:
-    """A function that gives a new receipt id at each call: shard, opening, number. It costs no system call."""
-    prefix = f"{shard.name}-{shard.boot}-"
-    count = itertools.count(1).__next__
-
-    def next_id() -> str:
-        return prefix + str(count())
-
-    return next_id
+        except Refusal as refusal:
+            self.failed = refusal.sentence()
 
 
 def _cause(error: OSError) -> str:

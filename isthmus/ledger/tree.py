@@ -1,14 +1,18 @@
 """The Merkle tree of RFC 9162, section 2.1, over leaf hashes: growing it, and proving things about it.
 
-Every hash is SHA-256, 32 bytes. Functions here know nothing of files.
+Every hash is SHA-256, 32 bytes. A node is named (level, index): the perfect subtree over the leaves from
+index * 2^level on. Functions here know nothing of files; whoever proves hands in a function that finds nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 EMPTY = sha256(b"").digest()
+STORED = 8  # every eighth level is kept in a file, so that a proof hashes some hundred nodes, not the whole log
+
+FindNode = Callable[[int, int], bytes]
 
 
 def join(left: bytes, right: bytes) -> bytes:
@@ -17,13 +21,17 @@ def join(left: bytes, right: bytes) -> bytes:
 
 
 class Frontier:
-    """The right edge of a growing tree: one hash for each perfect subtree, largest first. Appending costs one hash."""
+    """The right edge of a growing tree: one hash for each perfect subtree, largest first. Appending costs one hash.
 
-    __slots__ = ("_peaks", "size")
+    `grown` collects (level, hash) of each node that became whole on a stored level; whoever keeps them empties it.
+    """
+
+    __slots__ = ("_peaks", "grown", "size")
 
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         self.size = size
         self._peaks = list(peaks)
+        self.grown: list[tuple[int, bytes]] = []
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
@@ -32,17 +40,99 @@ class Frontier:
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash."""
         peaks, size = self._peaks, self.size
+        self.size = size + 1
+        if size & 0xFF == 0xFF:
+            self._append_slowly(leaf, size)
+            return
         while size & 1:
             leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
             size >>= 1
         peaks.append(leaf)
-        self.size += 1
+
+    def _append_slowly(self, node: bytes, size: int) -> None:
+        level = 0
+        while size & 1:
+            node = join(self._peaks.pop(), node)
+            size >>= 1
+            level += 1
+            if level % STORED == 0:
+                self.grown.append((level, node))
+        self._peaks.append(node)
 
     def root(self) -> bytes:
         """The tree's root as it stands."""
-        if not self._peaks:
-            return EMPTY
-        root = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            root = join(peak, root)
-        return root
+        return fold(self._peaks)
+
+
+def fold(peaks: list[bytes]) -> bytes:
+    """The root over perfect subtrees, largest first; also the node over 2^k equal ones."""
+    if not peaks:
+        return EMPTY
+    root = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        root = join(peak, root)
+    return root
+
+
+def lift(nodes: list[bytes]) -> bytes:
+    """The node over 2^k neighbours of one level."""
+    while len(nodes) > 1:
+        nodes = [join(nodes[at], nodes[at + 1]) for at in range(0, len(nodes), 2)]
+    return nodes[0]
+
+
+def peak_names(size: int) -> list[tuple[int, int]]:
+    """Names of the perfect subtrees of a tree of `size` leaves, largest first."""
+    names, start = [], 0
+    for level in range(size.bit_length() - 1, -1, -1):
+        if size >> level & 1:
+            names.append((level, start >> level))
+            start += 1 << level
+    return names
+
+
+def root_of(find: FindNode, start: int, end: int) -> bytes:
+    """MTH of the leaves from `start` to `end` (not included), where `start` is where a subtree begins."""
+    size = end - start
+    if size & (size - 1) == 0:
+        return find(size.bit_length() - 1, start // size)
+    split = 1 << ((size - 1).bit_length() - 1)
+    return join(root_of(find, start, start + split), root_of(find, start + split, end))
+
+
+def inclusion(find: FindNode, leaf: int, size: int) -> list[bytes]:
+    """The inclusion proof of leaf number `leaf` in the tree of `size` leaves (RFC 9162, section 2.1.3.1)."""
+    if not 0 <= leaf < size:
+        raise ValueError("the leaf is not in this tree")
+    path: list[bytes] = []
+    start, end = 0, size
+    while end - start > 1:
+        split = start + (1 << ((end - start - 1).bit_length() - 1))
+        if leaf < split:
+            path.append(root_of(find, split, end))
+            end = split
+        else:
+            path.append(root_of(find, start, split))
+            start = split
+    path.reverse()
+    return path
+
+
+def consistency(find: FindNode, old: int, size: int) -> list[bytes]:
+    """The proof that the tree of `size` leaves continues the one of `old` leaves (RFC 9162, section 2.1.4.1)."""
+    if not 0 < old <= size:
+        raise ValueError("an older tree has between 1 and as many leaves")
+    path: list[bytes] = []
+    start, end = 0, size
+    while old != end:
+        split = start + (1 << ((end - start - 1).bit_length() - 1))
+        if old <= split:
+            path.append(root_of(find, split, end))
+            end = split
+        else:
+            path.append(root_of(find, start, split))
+            start = split
+    if start:
+        path.append(root_of(find, start, end))
+    path.reverse()
+    return path

@@ -23,7 +23,7 @@ _UNSET = (0, 0)
 _NOBODY = Question(())
 
 
-def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage:  # noqa: A001  # every duty has this shape
+def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage:
     """A stage that notes for the receipt how many days it is kept at least and at most.
 
     The strictest binds: the longest minimum (PRC Cybersecurity Law Art 23: six months), the shortest maximum (GDPR
@@ -73,7 +73,7 @@ def compose(ex: Exchange, clock: Clock) -> Receipt:
     least, most = ex.held.get(NAME, _UNSET)
     return Receipt(
         ex.id,
-        int(clock.now().timestamp() * 1000) - whole // 1000,
+        clock.epoch_ms() - whole // 1000,
         caller.key_id,
         caller.tenant,
         regions,

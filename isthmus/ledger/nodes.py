@@ -1,0 +1,112 @@
+"""The inner nodes of a shard's tree, kept so that a proof need not hash the whole log.
+
+    tree.8, tree.16, tree.24      the nodes of that level, 32 bytes each, in order
+
+They can all be made again from the segments. They are synced with each checkpoint and each new segment; what a crash
+took is made again when the last segment is replayed.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from isthmus.ledger import frame, tree
+
+LEVELS = (8, 16, 24)
+
+
+class Nodes:
+    """The writer's side: node files of one shard, opened for appending."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make the files. Raises OSError."""
+        self._files = {level: os.open(folder / f"tree.{level}", os.O_RDWR | os.O_CREAT, 0o640) for level in LEVELS}
+        self._dirty = False
+
+    def cover(self, size: int) -> bool:
+        """Whether every node over the first `size` entries is here."""
+        return all(os.fstat(file).st_size >= (size >> level) * 32 for level, file in self._files.items())
+
+    def cut(self, size: int) -> None:
+        """Forget nodes that need more than the first `size` entries."""
+        for level, file in self._files.items():
+            os.ftruncate(file, (size >> level) * 32)
+            os.lseek(file, 0, os.SEEK_END)
+
+    def add(self, grown: list[tuple[int, bytes]]) -> None:
+        """Keep the nodes of a Frontier's `grown`, and empty it."""
+        for level, node in grown:
+            os.write(self._files[level], node)
+        self._dirty = self._dirty or bool(grown)
+        grown.clear()
+
+    def sync(self) -> None:
+        if self._dirty:
+            for file in self._files.values():
+                os.fdatasync(file)
+            self._dirty = False
+
+    def close(self) -> None:
+        for file in self._files.values():
+            os.close(file)
+
+
+class Finder:
+    """The reader's side: any node of a shard's tree, from the node files and the segments in `folder`.
+
+    Calling it with (level, index) gives the node's hash. Raises LookupError when the entries under it are gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths = sorted(folder.glob("*.seg"))
+        self._firsts = [int(path.stem) for path in self._paths]
+        self._known: dict[tuple[int, int], bytes] = {}
+        if self._firsts and self._firsts[0]:
+            # What was retired lives on in the peaks that the oldest segment begins with.
+            header = frame.read_header(self._paths[0].read_bytes()[: frame.header_size(self._firsts[0])])
+            self._known.update(zip(tree.peak_names(header.first), header.peaks, strict=True))
+
+    def __call__(self, level: int, index: int) -> bytes:
+        name = (level, index)
+        if name not in self._known:
+            base = min(level // tree.STORED * tree.STORED, LEVELS[-1])
+            span = 1 << (level - base)
+            self._known[name] = tree.lift(self._stored(base, index * span, span))
+        return self._known[name]
+
+    def _stored(self, level: int, first: int, count: int) -> list[bytes]:
+        if level == 0:
+            return list(self._leaves(first, count))
+        path = self._folder / f"tree.{level}"
+        with path.open("rb") as file:
+            file.seek(first * 32)
+            block = file.read(count * 32)
+        if len(block) < count * 32:
+            raise LookupError(f"{path.name} is too short")
+        return [block[at : at + 32] for at in range(0, len(block), 32)]
+
+    def _leaves(self, first: int, count: int) -> Iterator[bytes]:
+        """Leaf hashes of `count` entries from number `first`, over as many segments as they need."""
+        at = bisect_right(self._firsts, first) - 1
+        while count:
+            if not 0 <= at < len(self._paths):
+                raise LookupError(f"entry {first} is gone")
+            block = self._paths[at].read_bytes()
+            offset = frame.header_size(self._firsts[at])
+            for payload in frame.payloads(block, offset, first - self._firsts[at]):
+                yield frame.leaf_hash(payload)
+                first, count = first + 1, count - 1
+                if not count:
+                    return
+            at += 1
+            if at < len(self._paths) and self._firsts[at] != first:
+                raise LookupError(f"entry {first} is gone")
+
+
+def replayed(grown: Iterable[tuple[int, bytes]], level: int) -> bytes:
+    """The nodes of one level in a Frontier's `grown`, as the file has them."""
+    return b"".join(node for each, node in grown if each == level)
