@@ -55,6 +55,38 @@ qwen = "rehearsal"
 [region.US]
 complaints = "rehearsal"
 log_max_days = "rehearsal"
+
+[region.KR]
+representative = "rehearsal"      # representative in the country, above the law's thresholds (AI Basic Act Art 36)
+complaints = "rehearsal"
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.VN]
+market_date = "rehearsal"
+complaints = "rehearsal"
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.UK]
+complaints = "rehearsal"
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.CH]
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.JP]
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.BR]
+transfer = {openai="rehearsal", qwen="rehearsal"}
+
+[region.SG]
+transfer = {openai="rehearsal"}
+
+[region.MO]
+transfer = {qwen="rehearsal"}
+
+[region.IN]
+complaints = "rehearsal"
 """
 
 

@@ -30,31 +30,20 @@ from typing import Any
 
 import msgspec
 
-from isthmus.core.decision import Decision, Obligation, Plan, Question, Route, RuledOut
+from isthmus.core.decision import Decision, Question, Route
 from isthmus.core.errors import Refusal
 from isthmus.partners.schema import Partner
 from isthmus.policy import duties as duty_room
 from isthmus.policy import lawful, strictest
-from isthmus.policy.bind import Bound, Index, boundaries, in_force, index
+from isthmus.policy.bind import Bound, boundaries, in_force, index
 from isthmus.policy.duties import Duty
-from isthmus.policy.fill import fill
 from isthmus.policy.house import House
-from isthmus.policy.lawful import Finding, Site
-from isthmus.regions.schema import HOUSE_ID, Region, Rule
+from isthmus.policy.lawful import Site
+from isthmus.policy.outcome import Compiler, owed
+from isthmus.regions.schema import HOUSE_ID, Region
 
 # Decisions remembered at most; a key's regions and the closed words bound them far below this in practice.
 LIMIT = 200_000
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What all questions with the same bits share."""
-
-    verdict: str
-    code: str
-    plans: tuple[Plan, ...]
-    device: tuple[Plan, ...]
-    ruled_out: tuple[RuledOut, ...]
-    refusal: str
 
 
 class Table:
@@ -75,9 +64,7 @@ class Table:
         self._house = house
         self._duties = tuple(duties)
         self._known: dict[Question, Decision] = {}
-        self._indexes: dict[tuple[str, ...], Index] = {}
-        self._outcomes: dict[tuple[tuple[str, ...], int], Outcome] = {}
-        self._stages: dict[tuple[Route, tuple[Any, ...]], Plan] = {}
+        self._compilers: dict[tuple[str, ...], Compiler] = {}
 
     @classmethod
     def build(  # noqa: PLR0917  # six parts of one whole, joined once
@@ -132,14 +119,7 @@ class Table:
 
     def warm(self) -> int:
         """Compile every outcome of every single region; returns how many there are."""
-        for name in self.regions:
-            where = (name,)
-            found = {-1}
-            for masks in self._index(where).masks.values():
-                found = {bits & mask for bits in found for mask in set(masks.values())}
-            for bits in found:
-                self._outcome(where, bits)
-        return len(self._outcomes)
+        return sum(self._compiler((name,)).warm() for name in self.regions)
 
     def _decide(self, question: Question) -> Decision:
         where = tuple(sorted(set(question.regions)))
@@ -148,7 +128,8 @@ class Table:
                 raise Refusal("unknown_region", region=name, known=", ".join(sorted(self.regions)))
         if not where:
             raise Refusal("unknown_region", region="-", known=", ".join(sorted(self.regions)))
-        outcome = self._outcome(where, self._index(where).bits(question))
+        compiler = self._compiler(where)
+        outcome = compiler.outcome(compiler.index.bits(question))
         decision = Decision(
             question=question,
             verdict=outcome.verdict,
@@ -169,10 +150,12 @@ class Table:
         first, *others = (self.regions[name].fallback for name in where)
         return tuple(word for word in first if all(word in other for other in others))
 
-    def _index(self, where: tuple[str, ...]) -> Index:
-        found = self._indexes.get(where)
+    def _compiler(self, where: tuple[str, ...]) -> Compiler:
+        found = self._compilers.get(where)
         if found is None:
-            found = self._indexes[where] = index(self._bounds(where))
+            regions = tuple(self.regions[name] for name in where)
+            bounds = index(self._bounds(where))
+            found = self._compilers[where] = Compiler(regions, bounds, self._sites, self._house, self._duties)
         return found
 
     def _bounds(self, where: tuple[str, ...]) -> list[Bound]:
@@ -185,154 +168,9 @@ class Table:
 
     def _check(self, name: str) -> None:
         """One region alone must be possible to obey."""
-        clash = strictest.conflict(_owed(bound, None) for bound in self._bounds((name,)))
+        clash = strictest.conflict([owed(bound, self._house.operator) for bound in self._bounds((name,))])
         if clash is not None:
             raise Refusal("bad_law", reason=f"{name} contradicts itself: {clash.sentence()} Mend the file.")
-
-    def _outcome(self, where: tuple[str, ...], bits: int) -> Outcome:
-        index = self._index(where)
-        bits &= (1 << len(index.bounds)) - 1
-        outcome = self._outcomes.get((where, bits))
-        if outcome is None:
-            outcome = self._outcomes[where, bits] = self._compile(where, index.taken(bits))
-        return outcome
-
-    def _compile(self, where: tuple[str, ...], taken: tuple[Bound, ...]) -> Outcome:
-        regions = tuple(self.regions[name] for name in where)
-        clash = strictest.conflict(_owed(bound, None) for bound in taken)
-        if clash is not None:
-            reason = f"The regions {', '.join(where)} contradict each other: {clash.sentence()} Serve them apart."
-            out = tuple(_out(site.route, reason, clash.least) for site in self._sites)
-            return Outcome("conflict", "no_lawful_route", (), (), out, reason)
-        plans: list[Plan] = []
-        ruled_out: list[RuledOut] = []
-        for site in self._sites:
-            objections, notes = self._judge(site, regions, taken)
-            if objections:
-                ruled_out += objections
-            else:
-                plans.append(self._plan(site, taken, notes))
-        mine = tuple(plan for plan in plans if plan.route.tier != "device")
-        code, refusal = ("", "") if mine else _refusal(where, taken, ruled_out)
-        verdict = "refuse" if not mine else "serve_after" if all(map(waits, mine)) else "serve"
-        device = tuple(plan for plan in plans if plan.route.tier == "device")
-        return Outcome(verdict, code, mine, device, tuple(ruled_out), refusal)
-
-    def _judge(
-        self, site: Site, regions: tuple[Region, ...], taken: tuple[Bound, ...]
-    ) -> tuple[list[RuledOut], list[str]]:
-        """Every objection to this route, or the notes on why it may serve."""
-        operator = self._house.operator
-        findings = [(lawful.reachable(site, operator), None)]
-        findings += [(lawful.partner_terms(site, region, operator), None) for region in regions]
-        objections = [_ruled_out(site.route, finding, None) for finding, _ in findings if finding.objection]
-        notes = [finding.note for finding, _ in findings if finding.note]
-        for bound in _binding(site, taken):
-            finding = self._apply(site, bound)
-            if finding.objection:
-                objections.append(_ruled_out(site.route, finding, bound.rule))
-            elif finding.note:
-                notes.append(f"{bound.rule.id}: {finding.note}")
-        return list(dict.fromkeys(objections)), list(dict.fromkeys(notes))
-
-    def _apply(self, site: Site, bound: Bound) -> Finding:
-        rule, facts, operator = bound.rule, bound.facts, self._house.operator
-        if bound.asks:
-            return lawful.FINE
-        match rule.check:
-            case "feature.forbid":
-                return Finding(rule.duty)
-            case "route.forbid":
-                return lawful.forbid(site, rule, operator)
-            case "route.require":
-                return lawful.require(site, rule, facts, operator)
-            case "residency":
-                return lawful.residency(site, rule, facts, operator)
-            case _:
-                return lawful.FINE
-
-    def _plan(self, site: Site, taken: tuple[Bound, ...], notes: list[str]) -> Plan:
-        owed: dict[tuple[str, bool, bytes], Obligation] = {}
-        for bound in _binding(site, taken):
-            obligation = _owed(bound, site)
-            owed.setdefault((bound.rule.id, bound.asks, msgspec.json.encode(obligation.values)), obligation)
-        merged = strictest.merge(tuple(owed.values()))
-        stages = duty_room.stages(self._duties, merged, site.route, self._house)
-        return Plan(
-            route=site.route,
-            obligations=merged,
-            stages=stages,
-            on_request=tuple(s.on_request for s in stages if s.on_request is not None),
-            awaited=tuple(s.awaited for s in stages if s.awaited is not None),
-            on_event=tuple(s.on_event for s in stages if s.on_event is not None),
-            on_response=tuple(s.on_response for s in stages if s.on_response is not None),
-            reason="; ".join(notes),
-        )
-
-
-def waits(plan: Plan) -> bool:
-    """Must something happen before this plan may serve? A guardian whose need hangs on an unknown age is asked for by
-    the consent duty only where the service is for minors (docs/decisions/003), so it does not wait here.
-    """
-    return any(
-        (owed.verb == "consent.require" and not owed.values.get("ask_age"))
-        or (owed.verb == "feature.forbid" and bool(owed.values.get("ask_age")))
-        for owed in plan.obligations
-    )
-
-
-def _binding(site: Site, taken: tuple[Bound, ...]) -> list[Bound]:
-    """The bounds that hold for this route: its tier is meant, and no `unless` lifts them."""
-    tier = site.route.tier
-    return [
-        bound
-        for bound in taken
-        if (not bound.rule.when.route or tier in bound.rule.when.route)
-        and tier not in bound.rule.excepted.get("route", ())
-        and not lawful.lifted(bound.rule, site, bound.facts)
-    ]
-
-
-def _owed(bound: Bound, site: Site | None) -> Obligation:
-    rule = bound.rule
-    values = fill(rule.values, bound.facts, None if site is None else site.route)
-    if rule.when.age_under:
-        values["unknown_age"] = rule.when.unknown_age
-    if bound.asks:
-        values["ask_age"] = True
-    return Obligation(
-        verb=rule.check,
-        values=values,
-        region=rule.region,
-        rule=rule.name,
-        duty=rule.duty,
-        law=rule.law,
-        since=rule.since,
-        until=rule.until,
-        sure=rule.sure,
-        draft=rule.draft,
-    )
-
-
-def _ruled_out(route: Route, finding: Finding, rule: Rule | None) -> RuledOut:
-    if rule is None:
-        return RuledOut(route=route.name, reason=finding.objection, badge=route.badge)
-    return RuledOut(route=route.name, reason=finding.objection, rule=rule.id, law=rule.law, badge=route.badge)
-
-
-def _out(route: Route, reason: str, owed: Obligation) -> RuledOut:
-    return RuledOut(route=route.name, reason=reason, rule=f"{owed.region}.{owed.rule}", law=owed.law, badge=route.badge)
-
-
-def _refusal(where: tuple[str, ...], taken: tuple[Bound, ...], out: Sequence[RuledOut]) -> tuple[str, str]:
-    """The code of core.errors.TABLE that fits, and the sentence for a person."""
-    forbidden = [b.rule for b in taken if b.rule.check == "feature.forbid" and not b.asks and not b.rule.when.route]
-    if forbidden:
-        rule = forbidden[0]
-        return "feature_forbidden", f"{rule.duty} ({f'{rule.law[0].title} {rule.law[0].article}'.strip()})"
-    rules = sorted({entry.rule for entry in out if entry.rule})
-    named = f" Rules: {', '.join(rules)}." if rules else ""
-    return "no_lawful_route", f"No route of this house is lawful in {', '.join(where)}.{named}"
 
 
 def _digest(

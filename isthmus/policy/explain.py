@@ -23,7 +23,8 @@ from isthmus.core.decision import (
     Question,
     RuledOut,
 )
-from isthmus.policy.compile import Table, waits
+from isthmus.policy.compile import Table
+from isthmus.policy.outcome import waits
 from isthmus.regions.schema import VERBS
 
 Wanted = Callable[[str, str, tuple[str, ...]], bool]

@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus.core.decision import Route
-from isthmus.core.operator import Facts
+from isthmus.core.operator import Facts, Operator
 
 _GAP = re.compile(r"\{([a-z_]+)\}")
-LATER = ("ledger_id", "sig", "time")
 
 
-def fill(values: Mapping[str, Any], facts: Facts, route: Route | None) -> dict[str, Any]:
-    """`values` with every gap filled that `facts` and `route` can fill; LATER gaps stay for the answer's moment.
+def fill(values: Mapping[str, Any], facts: Facts, operator: Operator, route: Route | None) -> dict[str, Any]:
+    """`values` with every gap filled that facts, operator and route can fill; later gaps stay for the answer's moment.
 
     `max_days = "{operator}"` becomes the operator's number, or goes when there is none yet.
     """
-    known = _known(facts, route)
+    known = _known(facts, operator, route)
     filled: dict[str, Any] = {}
     for key, value in values.items():
         if value == "{operator}":
@@ -33,13 +32,18 @@ def fill(values: Mapping[str, Any], facts: Facts, route: Route | None) -> dict[s
     return filled
 
 
-def _known(facts: Facts, route: Route | None) -> dict[str, str]:
+def _known(facts: Facts, operator: Operator, route: Route | None) -> dict[str, str]:
     if route is None:
         return {}
     known = {"model_name": route.title, "partner": route.partner, "legal_name": route.legal_name}
     known |= {name: value for name, value in route.facts.items() if name.endswith("_filing_no")}
-    known["complaints"] = facts.complaints
-    return known | {"code": facts.producer_code, "registration_no": facts.registration}
+    return known | {
+        "operator_name": operator.name,
+        "complaints": facts.complaints,
+        "code": facts.producer_code,
+        "registration_no": facts.registration,
+        "representative": facts.representative,
+    }
 
 
 def _text(text: str, known: Mapping[str, str]) -> str:

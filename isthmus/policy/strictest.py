@@ -5,7 +5,7 @@ A minimum above a maximum cannot be met by anyone: that is a conflict, and both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,7 +48,7 @@ def least_days(obligation: Obligation) -> int:
     return max(int(values.get("min_days", 0)), int(values.get("min_months", 0)) * DAYS_PER_MONTH)
 
 
-def conflict(obligations: Iterable[Obligation]) -> Conflict | None:
+def conflict(obligations: Sequence[Obligation]) -> Conflict | None:
     """The first pair of retention duties that exclude each other. Logs of different named kinds do not meet."""
     kept = [owed for owed in obligations if owed.verb == BOUNDED]
     for least in kept:

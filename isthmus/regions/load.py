@@ -28,6 +28,7 @@ DATA = Path(__file__).parent / "data"
 _ID = re.compile(r"[A-Z]{2}(-[A-Z]{2})?|HOUSE")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FACT = re.compile(r"[a-z]{2}_(" + "|".join(schema.FACTS) + ")")
+_GAP = re.compile(r"\{([^{}]*)\}")
 _IF = re.compile(r"placed_on_market<(\d{4}-\d{2}-\d{2})")
 
 
@@ -254,7 +255,7 @@ class _Reader:
         file, name = self.file, self.name
         match field.kind:
             case "text":
-                return _text(file, name, key, value)
+                return self.gaps(key, _text(file, name, key, value))
             case "word":
                 return _word(file, name, key, value, field.allowed)
             case "words":
@@ -278,11 +279,22 @@ class _Reader:
             case "table":
                 if not isinstance(value, dict):
                     _refuse(file, name, key, "it is a table of texts")
-                return {word: _text(file, name, f"{key}.{word}", text) for word, text in value.items()}
+                return {
+                    word: self.gaps(f"{key}.{word}", _text(file, name, f"{key}.{word}", text))
+                    for word, text in value.items()
+                }
             case _:
                 if not isinstance(value, list) or not value:
                     _refuse(file, name, key, "it is a list of lists of texts")
                 return tuple(_texts(file, name, key, group) for group in value)
+
+    def gaps(self, key: str, text: str) -> str:
+        """`text`, whose gaps are all known words."""
+        for gap in _GAP.findall(text):
+            if gap not in (*schema.GAPS, *schema.LATER) and _FACT.fullmatch(gap) is None:
+                allowed = ", ".join((*schema.GAPS, *schema.LATER))
+                _refuse(self.file, self.name, key, f"{{{gap}}} is not known. Allowed: {allowed}, or a fact: cn_code")
+        return text
 
 
 def _chain(draft: _Draft, drafts: Mapping[str, _Draft], below: tuple[str, ...] = ()) -> Region:

@@ -28,6 +28,9 @@ UNKNOWN_AGE = ("ask", "minor", "adult")
 UNLESS = ("partner.role=entrusted", "editor.reviewed")
 BASES = ("adequacy", "dpf", "scc_tia", "bcr", "contract", "certification", "assessment", "consent")
 FACTS = ("filing_no", "registration_no", "code", "representative")  # after a region's prefix: cn_filing_no
+# Gaps that a text may hold, beside the facts: known when the table is compiled, or at the moment of the answer.
+GAPS = ("model_name", "partner", "legal_name", "operator_name", "complaints")
+LATER = ("ledger_id", "sig", "time")
 
 WHEN: dict[str, tuple[str, ...]] = {
     "feature": FEATURES,
