@@ -56,7 +56,7 @@ async def run(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, apply_reload, corridor, settings)
-    chores = loop.create_task(keep_house(doors, corridor, accounts, settings))
+    chores = loop.create_task(keep_house(doors, corridor, settings))
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
     await stop.wait()
@@ -81,18 +81,12 @@ def listener(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def keep_house(doors: Doors, corridor: Corridor, accounts: Accounts, settings: Settings) -> None:
+async def keep_house(doors: Doors, corridor: Corridor, settings: Settings) -> None:
     """Deadlines, revocations, consents, and the day on which a rule begins or ends."""
-    loop = asyncio.get_running_loop()
-    version = -1
     while True:
         doors.sweep()
         corridor.pool.sweep()
-        now = await loop.run_in_executor(None, accounts.version)
-        if now != version:
-            version = now
-            corridor.ring.refresh(accounts)
-            accounts.refresh_consents(corridor.consents)
+        await corridor.news.read()
         if corridor.table.due(today(corridor.clock)):
             apply_reload(corridor, settings)  # a date boundary passes without a restart
         await asyncio.sleep(SWEEP_SECONDS)

@@ -112,6 +112,9 @@ def decode_ask(body: bytes) -> Ask:
         raise Refusal("bad_json", reason="the top level must be an object") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("bad_json", reason=_position(error)) from None
+    if b"null" in body:
+        # Some official clients (Ark's) send null for what the caller left out: null means absent.
+        fields = {name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
     try:
         model = _string.decode(fields["model"])
         messages = _read(_messages, fields["messages"], "messages")

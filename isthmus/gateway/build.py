@@ -15,6 +15,7 @@ from isthmus.core import operator as operator_facts
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Route
+from isthmus.gateway.news import News
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.upstream import Pool
 from isthmus.ledger.accounts import Accounts
@@ -121,6 +122,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         breakers=breakers,
         ring=ring,
         consents=consents,
+        news=News(accounts, ring, consents, loop),
         ledger=Ledger.open(Path(settings.home) / "ledger", settings.shard, clock),
         pool=Pool(loop),
         clock=clock,

@@ -18,11 +18,12 @@ from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
 from isthmus.core.errors import Refusal
-from isthmus.core.exchange import Attempt, Exchange
+from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, read_asked
 from isthmus.gateway.door import Door, Request, answer_bytes, refusal_bytes
+from isthmus.gateway.news import News
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Connection, Pool, UpstreamError, is_local
 from isthmus.ledger.segments import Ledger
@@ -58,6 +59,7 @@ class Corridor(msgspec.Struct):
     dialects: dict[str, ModuleType]
     heads: dict[str, bytes]
     consents: dict[str, Consent]
+    news: News
     asked: dict[Asked, Decision]
 
 
@@ -66,10 +68,12 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
     ex: Exchange | None = None
     keep_alive = False
     try:
-        caller = c.ring.find(request.headers.get(b"authorization"))  # 4 keys: who is it
+        caller = await identify(c, request.headers.get(b"authorization"))  # 4 keys: who is it
         ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
         check_standing(c, ex)
         asked = read_asked(ex, request)
+        if ex.consent_id and ex.consent_id not in c.consents:
+            await c.news.read()
         ex.ask = decode_ask(request.body)  # 4 wire: the body is decoded once
         ex.stream = ex.ask.stream
         ex.decision = decide(c, asked)  # 5 decision: one look-up
@@ -104,8 +108,21 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         raise
     finally:
         if ex is not None:
+            for consent_id in ex.held.get(("consent", "used"), ()):
+                c.news.spent(consent_id)
             c.ledger.append(compose(ex, c.clock))  # 10 settle: the receipt is queued, the ledger commits in groups
         door.finish(keep_alive)
+
+
+async def identify(c: Corridor, shown: bytes | None) -> Caller:
+    """The caller behind the key. A key that is not known yet may have been made a moment ago."""
+    try:
+        return c.ring.find(shown)
+    except Refusal as refusal:
+        if refusal.code != "invalid_key":
+            raise
+    await c.news.read()
+    return c.ring.find(shown)
 
 
 def check_standing(c: Corridor, ex: Exchange) -> None:

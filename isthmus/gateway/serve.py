@@ -11,7 +11,7 @@ from isthmus.core.exchange import Exchange
 from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.asked import read_asked
 from isthmus.gateway.door import BODY_LIMIT, Door, Request, answer_bytes, refusal_bytes
-from isthmus.gateway.relay import Corridor, check_standing, decide, relay
+from isthmus.gateway.relay import Corridor, check_standing, decide, identify, relay
 from isthmus.policy.receipt import compose
 
 CHAT = b"/v1/chat/completions"
@@ -48,7 +48,7 @@ class Service:
             if request.path == CHAT:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
             if request.path == MODELS:
-                keep_alive = self._models(request, door)
+                keep_alive = await self._models(request, door)
             elif request.path == HEALTH:
                 door.write(answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
                 keep_alive = request.keep_alive
@@ -60,12 +60,12 @@ class Service:
         finally:
             door.finish(keep_alive)
 
-    def _models(self, request: Request, door: Door) -> bool:
+    async def _models(self, request: Request, door: Door) -> bool:
         """GET /v1/models: what this key may ask for where it is, as OpenAI model objects."""
         if request.method not in (b"GET", b"HEAD"):
             raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="GET")
         c = self.corridor
-        ex = Exchange("", c.ring.find(request.headers.get(b"authorization")), 0.0)
+        ex = Exchange("", await identify(c, request.headers.get(b"authorization")), 0.0)
         check_standing(c, ex)
         decision = decide(c, read_asked(ex, request))
         created = int(time())

@@ -72,7 +72,7 @@ def write_body(ex: Exchange, route: Route) -> bytes:
     for name, raw in fields.items():
         if name in FIELDS:
             check = FIELDS[name]
-            if check is not None and raw != b"null":
+            if check is not None:
                 _require(check, raw, name)
         elif name not in extra:
             continue

@@ -22,6 +22,7 @@ VERBS = ("label.show", "label.embed")
 NAME = "label"
 _AFTER_TEXT = frozenset(("near_content", "end", "persistent"))
 _SEEN = (NAME, "seen")
+_PUT = (NAME, "put")
 
 
 def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage | None:
@@ -47,7 +48,14 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
 
     if where == "metadata":
         return Stage(NAME, on_request=on_request)
-    return Stage(NAME, on_request=on_request, on_event=_at_top(text) if where == "top" else _after(text))
+    on_event = _at_top(text) if where == "top" else _after(text)
+    return Stage(NAME, on_request=on_request, on_event=on_event, on_response=_say_where)
+
+
+def _say_where(ex: Exchange) -> None:
+    """An answer without text (a tool call) has nothing to stand beside: its label is metadata."""
+    if _PUT not in ex.held:
+        ex.label_at = "metadata"
 
 
 def _after(text: str) -> OnEvent:
@@ -59,6 +67,7 @@ def _after(text: str) -> OnEvent:
         if last:
             if piece or _SEEN in ex.held:
                 ex.held.pop(_SEEN, None)
+                ex.held[_PUT] = True
                 return piece + suffix
             return piece
         if piece:
@@ -75,7 +84,7 @@ def _at_top(text: str) -> OnEvent:
         del last
         if channel != "content" or ex.label_at != "top" or not piece or _SEEN in ex.held:
             return piece
-        ex.held[_SEEN] = True
+        ex.held[_SEEN] = ex.held[_PUT] = True
         return prefix + piece
 
     return on_event

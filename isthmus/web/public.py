@@ -24,10 +24,10 @@ from isthmus.core.consent import Consent
 from isthmus.core.decision import FEATURES
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
-from isthmus.gateway.relay import Corridor
+from isthmus.gateway.relay import Corridor, identify
 from isthmus.ledger import read
 from isthmus.ledger.accounts import Accounts
-from isthmus.ledger.receipt import ConsentReceipt
+from isthmus.ledger.receipt import ConsentReceipt, Retired
 from isthmus.web.home import home_page
 
 ALWAYS_DAYS = 180
@@ -54,9 +54,9 @@ class Desk:
         self.accounts = accounts
         self.home = home
 
-    def caller(self, request: Request) -> Caller:
+    async def caller(self, request: Request) -> Caller:
         """Who asks. Raises Refusal missing_key, invalid_key or revoked_key."""
-        caller = self.corridor.ring.find(request.headers.get("authorization", "").encode("latin-1"))
+        caller = await identify(self.corridor, request.headers.get("authorization", "").encode("latin-1"))
         if caller.revoked:
             raise Refusal("revoked_key", since=caller.revoked_on)
         return caller
@@ -66,7 +66,7 @@ class Desk:
 
     async def give(self, request: Request) -> Response:
         """Keep a consent. 201 with {"id", "until"}."""
-        caller = self.caller(request)
+        caller = await self.caller(request)
         given = decode(await request.body())
         consent = self.consent(caller, given)
         await run_in_threadpool(self.accounts.give_consent, consent)
@@ -76,7 +76,7 @@ class Desk:
 
     async def withdraw(self, request: Request) -> Response:
         """Withdraw a consent; streams that run on it stop at their next event."""
-        caller = self.caller(request)
+        caller = await self.caller(request)
         known = self.corridor.consents.get(request.path_params["id"])
         if known is None or known.tenant != caller.tenant:
             raise Refusal("not_found")
@@ -87,13 +87,13 @@ class Desk:
 
     async def receipt(self, request: Request) -> Response:
         """One receipt, for the tenant it belongs to. Waits until what is queued is on disk."""
-        caller = self.caller(request)
+        caller = await self.caller(request)
         await self.corridor.ledger.durable()
         try:
             found = await run_in_threadpool(read.find, self.home / "ledger", request.path_params["id"])
         except Refusal:
             raise Refusal("not_found") from None
-        if found.tenant != caller.tenant:
+        if isinstance(found, Retired) or found.tenant != caller.tenant:
             raise Refusal("not_found")
         return Response(msgspec.json.encode(found), media_type="application/json")
 
