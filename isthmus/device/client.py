@@ -1,8 +1,9 @@
 """A client of the gateway: ask, listen to a stream, give consent, read a receipt. Synchronous, standard library only.
 
-Rules of this file. The gateway is reached over HTTP and nothing else. An error body becomes a Refusal with the gateway's
-own code, sentence and extra object, so that a command ends as if it had refused itself. A stream that stops without
-its end is an error, never a short answer. Questions and answers live in types that refuse to be printed by accident.
+Rules of this file. The gateway is reached over HTTP and nothing else. An error body becomes a Refusal with the
+gateway's own code, sentence and extra object, so that a command ends as if it had refused itself. A stream that stops
+without its end is an error, never a short answer. Questions and answers live in types that refuse to be printed by
+accident.
 """
 
 from __future__ import annotations

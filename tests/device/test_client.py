@@ -164,16 +164,16 @@ def test_a_stream_that_is_not_json_is_broken(gateway: Gateway, client: Client) -
     assert code_of(lambda: list(client.stream(ASK))) == "upstream_broken"
 
 
-def test_a_connection_that_dies_in_a_stream_is_lost(gateway: Gateway, client: Client) -> None:
+def test_a_connection_that_dies_in_a_stream_is_lost(
+    gateway: Gateway, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(_: int) -> bytes:
+        raise ConnectionResetError
+
     gateway.streams({"choices": [{"delta": {"content": "he"}}]})
     stream = client.stream(ASK)
-    stream._response = Dying()
+    monkeypatch.setattr(stream._response, "read1", dying)
     assert code_of(lambda: list(stream)) == "upstream_lost"
-
-
-class Dying:
-    def read1(self, _: int) -> bytes:
-        raise ConnectionResetError
 
 
 def test_an_answer_that_is_not_json_is_broken_and_a_short_one_lost(gateway: Gateway, client: Client) -> None:
