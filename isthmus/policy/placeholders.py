@@ -1,0 +1,105 @@
+"""Placeholders: what stands in for a private detail while it is away.
+
+Rules of this room:
+1. `[TELE-4F7K2M9Q]`: a type a model understands, seven signs from a keyed hash of the value, one check sign; always 15
+   characters, closed by brackets. The key is new for each exchange, so nobody guesses or reuses one.
+2. The same value has the same placeholder within an exchange, whatever message of the history holds it.
+3. Only a placeholder of this exchange's own map is restored. A damaged or foreign one stays as it is and is counted.
+4. No vowels and no look-alikes of words: a placeholder never spells a forbidden term.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from hashlib import blake2b
+
+from isthmus.core.secret import Withheld
+
+SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
+LENGTH = 15
+_SHAPE = re.compile(r"\[[A-Z]{4}-[0-9B-Z]{8}\]")
+
+
+def check_sign(code: str, body: str) -> str:
+    """The weighted sum modulo 31 of type and body."""
+    total = sum(weight * ord(sign) for weight, sign in enumerate(code, 2))
+    total += sum(weight * SIGNS.index(sign) for weight, sign in enumerate(body, 7))
+    return SIGNS[total % 31]
+
+
+def is_whole(text: str) -> bool:
+    """Whether `text` has the shape and the check sign of a placeholder."""
+    if _SHAPE.fullmatch(text) is None or any(sign not in SIGNS for sign in text[6:14]):
+        return False
+    return check_sign(text[1:5], text[6:13]) == text[13]
+
+
+class Placeholders(Withheld):
+    """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
+
+    __slots__ = ("_key", "_of", "_values", "escaped", "lost")
+
+    def __init__(self, *, escaped: bool = False) -> None:
+        self._key = secrets.token_bytes(16)
+        self._of: dict[tuple[str, str], str] = {}
+        self._values: dict[str, str] = {}
+        self.escaped = escaped
+        self.lost = 0
+
+    def stand_in(self, code: str, value: str) -> str:
+        """The placeholder for `value`, made on first sight."""
+        known = self._of.get((code, value))
+        if known is not None:
+            return known
+        salt = 0
+        while True:
+            digest = blake2b(f"{code}\0{salt}\0{value}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=8)
+            number = int.from_bytes(digest.digest())
+            body = ""
+            for _ in range(7):
+                number, place = divmod(number, 31)
+                body += SIGNS[place]
+            made = f"[{code}-{body}{check_sign(code, body)}]"
+            if made not in self._values:
+                break
+            salt += 1
+        self._of[code, value] = made
+        self._values[made] = value
+        return made
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def restore(self, text: str, *, escape: bool) -> str:
+        """`text` with every known placeholder replaced; `escape` when it stands inside JSON."""
+
+        def original(match: re.Match[str]) -> str:
+            value = self._values.get(match[0])
+            if value is None:
+                self.lost += 1
+                return match[0]
+            return _json_escaped(value) if escape else value
+
+        return _SHAPE.sub(original, text)
+
+    def keep(self, text: str) -> int:
+        """How many characters at the end of `text` could be the beginning of a known placeholder."""
+        start = text.rfind("[", max(0, len(text) - LENGTH + 1))
+        if start < 0:
+            return 0
+        tail = text[start:]
+        return len(tail) if any(made.startswith(tail) for made in self._values) else 0
+
+
+def _json_escaped(value: str) -> str:
+    """`value` as it stands between the quotes of a JSON string (RFC 8259, section 7)."""
+    out = []
+    for sign in value:
+        if sign in '"\\':
+            out.append("\\" + sign)
+        elif sign < " ":
+            out.append(f"\\u{ord(sign):04x}")
+        else:
+            out.append(sign)
+    return "".join(out)
