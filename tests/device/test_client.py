@@ -31,6 +31,9 @@ class Gateway(http.server.ThreadingHTTPServer):
         self.closing = threading.Event()
         self.cut = False
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is the point of some tests."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
