@@ -13,21 +13,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 hyperscan: Any
 try:
     import hyperscan
 except ImportError:  # no wheel for this machine: rule 3
     hyperscan = None
-
-
-class Found(NamedTuple):
-    """A match of a pattern: which one (its index), and its place in bytes."""
-
-    which: int
-    start: int
-    end: int
 
 
 def _note(index: int, start: int, end: int, flags: int, found: list[tuple[int, int, int]]) -> None:
@@ -72,11 +64,8 @@ class Literals:
         return found
 
 
-class Patterns:
-    """Regular expressions on bytes, in the syntax that hyperscan and `re` share (no look-around, no back-reference).
-
-    `search(data)` gives, for each pattern and start, the longest match, ordered by start.
-    """
+class Presence:
+    """Which of some patterns occur at all: the cheapest question. Syntax: what hyperscan and `re` share."""
 
     __slots__ = ("_regexes", "_scan")
 
@@ -84,50 +73,26 @@ class Patterns:
         self._scan = None
         self._regexes: list[re.Pattern[bytes]] = []
         if hyperscan is None or portable:
-            self._regexes = [re.compile(b"(?=(" + pattern + b"))", re.DOTALL) for pattern in patterns]
-        else:
-            flags = [hyperscan.HS_FLAG_SOM_LEFTMOST | hyperscan.HS_FLAG_DOTALL] * len(patterns)
-            self._scan = _database(list(patterns), flags, literal=False).scan
-
-    def search(self, data: bytes) -> list[Found]:
-        """Matches in `data`; an empty list for a clean text."""
-        if self._scan is not None:
-            found: list[tuple[int, int, int]] = []
-            if data:
-                self._scan(data, _note, 0, found)
-            return _longest(found) if found else _NOTHING
-        matches = [
-            Found(index, match.start(1), match.end(1))
-            for index, regex in enumerate(self._regexes)
-            for match in regex.finditer(data)
-            if match.end(1) > match.start(1)
-        ]
-        return sorted(matches, key=_by_start)
-
-
-class Presence:
-    """Whether any of some patterns occurs at all: `seen(data)` stops caring where. Same syntax as Patterns."""
-
-    __slots__ = ("_regex", "_scan")
-
-    def __init__(self, patterns: Sequence[bytes], *, portable: bool = False) -> None:
-        self._scan = None
-        self._regex = None
-        if hyperscan is None or portable:
-            self._regex = re.compile(b"|".join(b"(?:" + pattern + b")" for pattern in patterns), re.DOTALL)
+            self._regexes = [re.compile(pattern, re.DOTALL) for pattern in patterns]
         else:
             flags = [hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(patterns)
             self._scan = _database(list(patterns), flags, literal=False).scan
 
+    def which(self, data: bytes) -> list[tuple[int, int, int]]:
+        """One (index, 0, some end) for each pattern that matches somewhere in `data`."""
+        found: list[tuple[int, int, int]] = []
+        if self._scan is None:
+            for index, regex in enumerate(self._regexes):
+                match = regex.search(data)
+                if match is not None:
+                    found.append((index, 0, match.end()))
+        elif data:
+            self._scan(data, _note, 0, found)
+        return found
+
     def seen(self, data: bytes) -> bool:
         """True when one of the patterns matches somewhere in `data`."""
-        if self._scan is None:
-            assert self._regex is not None
-            return self._regex.search(data) is not None
-        found: list[tuple[int, int, int]] = []
-        if data:
-            self._scan(data, _note, 0, found)
-        return bool(found)
+        return bool(self.which(data))
 
 
 def byte_classes(points: Iterable[int]) -> list[bytes]:
@@ -163,23 +128,6 @@ def _ranges(ordered: list[int]) -> bytes:
             first = byte
         last = byte
     return b"[" + out + b"]"
-
-
-_NOTHING: list[Found] = []
-
-
-def _by_start(found: Found) -> tuple[int, int, int]:
-    return found.start, -found.end, found.which
-
-
-def _longest(found: list[tuple[int, int, int]]) -> list[Found]:
-    """Hyperscan reports every end; only the longest per pattern and start is a match in the usual sense."""
-    ends: dict[tuple[int, int], int] = {}
-    for index, start, end in found:
-        place = (index, start)
-        if end > ends.get(place, 0):
-            ends[place] = end
-    return sorted((Found(index, start, end) for (index, start), end in ends.items()), key=_by_start)
 
 
 class _AhoCorasick:

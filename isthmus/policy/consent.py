@@ -51,26 +51,26 @@ def _recipient_check(owed: Obligation, route: Route, house: House) -> Callable[[
 
 
 def _guardian_check(owed: Obligation, house: House) -> Callable[[Exchange], None]:
-    ask = owed.values.get("unknown_age", "ask") == "ask"
+    """`ask_age`: the compiled law says that the age is not settled and this rule asks (docs/decisions/003)."""
+    unsettled = owed.values.get("ask_age") is True
 
     def check(ex: Exchange) -> None:
         assert ex.decision is not None
-        unknown = ex.decision.question.age == "unknown"
         if _find(ex, owed, "guardian", "", house):
             return
-        if unknown and ask:
-            _note_unknown_age(ex, owed, house)
-            return
-        raise _guardian_refusal(ex, owed)
+        if not unsettled:
+            raise _guardian_refusal(ex, owed)
+        _ask_age(ex, owed, stated=ex.decision.question.age != "unknown", house=house)
 
     return check
 
 
-def _note_unknown_age(ex: Exchange, owed: Obligation, house: House) -> None:
-    """Asking everyone would close the API to callers that know no ages; a service for minors must ask."""
+def _ask_age(ex: Exchange, owed: Obligation, *, stated: bool, house: House) -> None:
+    """Asking everyone would close the API to callers that know no ages; a service for minors, and whoever states an
+    age bracket that the rule's line cuts, must say more."""
     said = words("guardian", language_for(ex.language, owed.region), owed.region)
     law = law_line(owed.law)
-    if ex.caller.tenant in house.minors:
+    if stated or ex.caller.tenant in house.minors:
         raise Refusal("age_required", extra={"rule": owed.rule, "law": law}, reason=said["ask_age"].format(law=law))
     notice = said["unknown_age"].format(law=law)
     if notice not in ex.notices:

@@ -1,22 +1,24 @@
-"""Where the private details of a text are: propose with one automaton, dispose with exact checks.
+"""Where the private details of a text are: one automaton asks whether any could be there, exact looks find them.
 
-`suspect` is the clean case and costs one pass over bytes; `details` is exact. Digits of other widths and scripts,
+`suspect` is the clean case: one pass over the bytes. `details` is exact. Digits of other widths and scripts,
 typographic hyphens and invisible characters are levelled first when the text holds any.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from collections.abc import Iterator
 
-from isthmus.core.scanner import Found, Patterns, Presence
-from isthmus.policy.entities import ENTITIES, NEAR, Detail, Entity
+from isthmus.core.scanner import Presence
+from isthmus.policy.entities import BACK, SHAPES, Shape
+from isthmus.policy.numbers import NEAR, TRIGGER, Detail, numbers
 
+_BLANK = rb"(?:\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xaf]|\xef\xbb\xbf|\xc2\xad|\xc2\xa0|\xe3\x80\x80|\xe2\x88\x92)"
 _LEVELLED = (
-    rb"\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]",  # full-width forms
-    rb"[0-9](?:\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xaf]|\xef\xbb\xbf|\xc2\xad|\xc2\xa0|\xe3\x80\x80|\xef\xb9\xa3)",
-    rb"(?:\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xaf]|\xef\xbb\xbf|\xc2\xad)[0-9A-Za-z@]",
-    rb"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]|\xf0\x9d\x9f[\x8e-\xbf]",  # Arabic, Devanagari, mathematical
+    rb"\xef\xbc[\x8b\x90-\x99\xa0-\xba]|\xef\xbd[\x81-\x9a]",  # full-width plus, digits, letters, at
+    rb"[0-9]" + _BLANK + rb"[0-9(]",
+    rb"[0-9A-Za-z.]" + _BLANK + rb"[@.A-Za-z0-9]|@" + _BLANK,
+    rb"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]|\xf0\x9d\x9f[\x8e-\xbf]|\xe2\x91[\xa0-\xa8]",
 )
 
 
@@ -26,7 +28,7 @@ class _Level(dict[int, str | None]):
     def __missing__(self, point: int) -> str | None:
         character = chr(point)
         category = unicodedata.category(character)
-        digit = unicodedata.decimal(character, None)
+        digit = unicodedata.digit(character, None)
         level: str | None
         if digit is not None:
             level = str(digit)
@@ -34,89 +36,73 @@ class _Level(dict[int, str | None]):
             level = chr(point - 0xFEE0)
         elif category == "Cf":
             level = None
-        elif category in ("Pd", "Zs"):
-            level = "-" if category == "Pd" else " "
+        elif category == "Pd" or point == 0x2212:
+            level = "-"
         else:
-            level = character
+            level = " " if category == "Zs" else character
         self[point] = level
         return level
 
 
 _LEVEL = _Level()
-_presence = Presence([entity.pattern for entity in ENTITIES if entity.near is None] + list(_LEVELLED))
-_near_words = Presence([entity.pattern for entity in ENTITIES if entity.near is not None])
-_patterns = Patterns([entity.pattern for entity in ENTITIES])
-_odd = Presence(_LEVELLED)
+_NUMBERS = len(SHAPES)
+_ODD = _NUMBERS + 1
+_presence = Presence([*(shape.trigger for shape in SHAPES), TRIGGER, *_LEVELLED])
 
 
 def suspect(data: bytes) -> bool:
     """Whether `data` (UTF-8) may hold a private detail. False is certain."""
-    return _presence.seen(data)
+    return bool(_presence.which(data))
 
 
 def details(text: str) -> list[Detail]:
     """The private details of `text`, in order, never overlapping: the earliest first, then the longest."""
-    data = text.encode("utf-8", "surrogatepass")
-    if not _odd.seen(data):
-        return _chosen(text, data)
+    present = {index for index, _, _ in _presence.which(text.encode("utf-8", "surrogatepass"))}
+    if not present:
+        return []
+    if max(present) < _ODD:
+        return _chosen(text, present)
     level = text.translate(_LEVEL)
     places = [index for index, sign in enumerate(text) for _ in _LEVEL[ord(sign)] or ""]
-    places.append(len(text))
-    found = _chosen(level, level.encode("utf-8", "surrogatepass"))
+    present = {index for index, _, _ in _presence.which(level.encode("utf-8", "surrogatepass"))}
+    found = _chosen(level, present)
     return [Detail(kind, code, places[start], places[end - 1] + 1) for kind, code, start, end in found]
 
 
-def _chosen(text: str, data: bytes) -> list[Detail]:
-    proposed = _patterns.search(data)
-    if not proposed:
-        return []
-    wide = not text.isascii()
+def _chosen(text: str, present: set[int]) -> list[Detail]:
+    proposed = list(numbers(text)) if _NUMBERS in present else []
+    alone = len(present) == 1 and bool(proposed)
+    if not alone:
+        for index in present:
+            if index < _NUMBERS:
+                proposed.extend(_of_shape(SHAPES[index], text))
+        proposed.sort(key=_earliest)
     chosen: list[Detail] = []
     free = 0
-    for found in _in_characters(data, proposed) if wide else proposed:
-        entity = ENTITIES[found.which]
-        if found.start >= free and _stands(entity, text, found.start, found.end):
-            chosen.append(Detail(entity.kind, entity.code, found.start, found.end))
-            free = found.end
+    for detail in proposed:
+        if detail.start >= free:
+            chosen.append(detail)
+            free = detail.end
     return chosen
 
 
-def _in_characters(data: bytes, proposed: list[Found]) -> list[Found]:
-    """Byte places as character places, in one walk."""
-    marks = sorted({place for found in proposed for place in (found.start, found.end)})
-    at = count = 0
-    places = {}
-    for mark in marks:
-        count += len(data[at:mark].decode("utf-8", "surrogatepass"))
-        places[mark] = count
-        at = mark
-    return [Found(found.which, places[found.start], places[found.end]) for found in proposed]
+def _earliest(detail: Detail) -> tuple[int, int]:
+    return detail.start, -detail.end
 
 
-_DIGIT_BEFORE = re.compile(r"[0-9][ -]?$")
+def _of_shape(shape: Shape, text: str) -> Iterator[Detail]:
+    for match in shape.regex.finditer(text):
+        start, end = match.span()
+        if shape.back:
+            start = _backwards(text, start, shape.back)
+        if shape.near is not None and shape.near.search(text, max(0, start - NEAR), start) is None:
+            continue
+        if shape.check(text[start:end]):
+            yield Detail(shape.kind, shape.code, start, end)
 
 
-def _stands(entity: Entity, text: str, start: int, end: int) -> bool:
-    """The second look: edges, the naming word, the check."""
-    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    edge = entity.edge
-    if edge == "word" and (_is_word(before) or _is_word(after)):
-        return False
-    if edge in ("digit", "dotted") and (_is_digit(before) or _is_digit(after)):
-        return False
-    if edge == "right" and _is_word(after):
-        return False
-    if edge == "dotted" and (before == "." or (after == "." and _is_digit(text[end + 1 : end + 2]))):
-        return False
-    value = text[start:end]
-    if entity.near is not None and entity.near.search(text, max(0, start - NEAR), start) is None:
-        return False
-    return entity.check(value)
-
-
-def _is_digit(sign: str) -> bool:
-    return sign.isascii() and sign.isdigit()
-
-
-def _is_word(sign: str) -> bool:
-    return sign.isascii() and sign.isalnum()
+def _backwards(text: str, start: int, signs: frozenset[str]) -> int:
+    least = max(0, start - BACK)
+    while start > least and text[start - 1] in signs:
+        start -= 1
+    return start

@@ -1,343 +1,141 @@
-r"""Private details: what they look like in bytes, and the exact second look at each candidate.
+r"""Private details that are more than digits: addresses, codes with letters, secrets. Numbers are in policy/numbers.
 
 Rules of this room:
-1. A pattern proposes, a check disposes: check digits, dates and ranges are tried on every candidate.
-2. Chinese text has no word borders, so an edge is "no digit (or Latin letter) beside it", never `\b`.
-3. Where a number has no check of its own, a word near it must say what it is (`near`).
-4. Patterns have a fixed number of digits where a longer one could hide a shorter (hyperscan reports the leftmost start).
-Sources: ISO 7064 MOD 11-2, GB 11643 (mainland id), GB 32100 (USCC), ISO/IEC 7812 (cards, Luhn), ISO 13616 (IBAN),
-ITU-T E.164, RFC 5322 (a practical subset), UIDAI (Verhoeff), SSA randomisation rules, HMRC NIM39110.
+1. `trigger` is asked of the bytes by the automaton, with all others at once; only then `regex` looks for the place.
+2. Chinese text has no word borders, so an edge is "no Latin letter or digit beside it", never `\b`.
+3. Where a shape has no check of its own, a word near it must say what it is (`near`).
+4. A regex starts with something rare or bounded, so that its cost is linear in the text.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import NamedTuple
 
 from isthmus.core.scanner import byte_classes
-
-
-class Entity(NamedTuple):
-    """One kind of private detail. `code` is four letters that a model sees. `edge`: digit, word or none."""
-
-    kind: str
-    code: str
-    pattern: bytes
-    check: Callable[[str], bool]
-    edge: str = "word"
-    near: re.Pattern[str] | None = None
-
-
-class Detail(NamedTuple):
-    """A private detail in a text: its kind, code and place (characters)."""
-
-    kind: str
-    code: str
-    start: int
-    end: int
-
-
-def digits_of(text: str) -> str:
-    """`text` without the signs people put between digits."""
-    return text.translate(_SEPARATORS)
-
-
-_SEPARATORS = {ord(sign): None for sign in " -.()\u00b7"}
-
-
-def always(text: str) -> bool:
-    """No check beyond the pattern."""
-    del text
-    return True
-
-
-def luhn(text: str) -> bool:
-    """ISO/IEC 7812-1 annex B."""
-    total = 0
-    for place, digit in enumerate(reversed(text)):
-        value = int(digit)
-        if place % 2:
-            value = value * 2 - 9 * (value > 4)
-        total += value
-    return total % 10 == 0
-
-
-def is_date(year: int, month: int, day: int) -> bool:
-    """A day between 1900 and 2099."""
-    try:
-        return 1900 <= date(year, month, day).year <= 2099
-    except ValueError:
-        return False
-
-
-_PROVINCES = frozenset(
-    str(code)
-    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83), (91, 91))
-    for code in range(first, last + 1)
+from isthmus.policy.checks import (
+    always,
+    email,
+    hk_id,
+    iban,
+    ipv4,
+    ipv6,
+    nino,
+    position,
+    secret_mix,
+    tw_id,
+    uscc,
+    written_date,
 )
 
 
-def cn_id(text: str) -> bool:
-    """Mainland id of 18: province, date of birth, ISO 7064 MOD 11-2."""
-    value = digits_of(text).upper()
-    if value[:2] not in _PROVINCES or not is_date(int(value[6:10]), int(value[10:12]), int(value[12:14])):
-        return False
-    total = sum(int(digit) * (1 << (17 - place)) for place, digit in enumerate(value[:17]))
-    return "10X98765432"[total % 11] == value[17]
+class Shape(NamedTuple):
+    """One kind of detail. `code` is four letters that a model sees; `back` holds signs that may extend it leftwards."""
+
+    kind: str
+    code: str
+    trigger: bytes
+    regex: re.Pattern[str]
+    check: Callable[[str], bool] = always
+    near: re.Pattern[str] | None = None
+    back: frozenset[str] = frozenset()
 
 
-def cn_id15(text: str) -> bool:
-    """Mainland id before 1999: 15 digits without a check digit."""
-    return text[:2] in _PROVINCES and is_date(1900 + int(text[6:8]), int(text[8:10]), int(text[10:12]))
+def _word(pattern: str) -> re.Pattern[str]:
+    """`pattern` with nothing Latin beside it."""
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")
 
 
-def card(text: str) -> bool:
-    """A payment card by issuer range, length and Luhn."""
-    value = digits_of(text)
-    size = len(value)
-    head2, head4 = int(value[:2]), int(value[:4])
-    known = (
-        (value[0] == "4" and size in (13, 16, 19))
-        or (size == 16 and (51 <= head2 <= 55 or 2221 <= head4 <= 2720 or head2 in (35, 60, 65, 81, 82)))
-        or (size == 15 and head2 in (34, 37))
-        or (size == 14 and head2 in (30, 36, 38, 39))
-        or (head2 == 62 and 16 <= size <= 19)
-        or (head4 == 6011 and 16 <= size <= 19)
-        or (head2 in (50, 56, 57, 58, 67, 69) and 16 <= size <= 19)
-    )
-    return known and len(set(value)) > 2 and luhn(value)
-
-
-_USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-
-
-def uscc(text: str) -> bool:
-    """Unified social credit code, GB 32100-2015: mod 31 with weights 3^i."""
-    value = text.upper()
-    total = sum(_USCC.index(sign) * pow(3, place, 31) for place, sign in enumerate(value[:17]))
-    return _USCC[-total % 31] == value[17] and not value.isdigit()
-
-
-def hk_id(text: str) -> bool:
-    """Hong Kong identity card: letters A=10.., mod 11."""
-    value = digits_of(text).upper()
-    body = value[:-1].rjust(8)
-    points = [36 if sign == " " else ord(sign) - 55 if sign.isalpha() else int(sign) for sign in body]
-    total = sum(weight * point for weight, point in zip(range(9, 1, -1), points, strict=True))
-    return (total + (10 if value[-1] == "A" else int(value[-1]))) % 11 == 0
-
-
-_TW = {letter: place + 10 for place, letter in enumerate("ABCDEFGHJKLMNPQRSTUVXYWZIO")}
-
-
-def tw_id(text: str) -> bool:
-    """Taiwan national and resident id: letter as two digits, weights 1 9 8 ... 1 1, mod 10."""
-    letter = _TW[text[0].upper()]
-    total = letter // 10 + letter % 10 * 9
-    total += sum(int(digit) * weight for digit, weight in zip(text[1:], (8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True))
-    return total % 10 == 0
-
-
-_IBAN_LENGTH = {
-    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "BY": 28,
-    "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18,
-    "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28, "HR": 21, "HU": 28, "IE": 22,
-    "IL": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28, "LI": 21, "LT": 20, "LU": 20, "LV": 21,
-    "MC": 27, "MD": 24, "ME": 22, "MK": 19, "MR": 27, "MT": 31, "MU": 30, "NL": 18, "NO": 15, "PK": 24, "PL": 28,
-    "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TN": 24,
-    "TR": 26, "UA": 29, "VA": 22, "XK": 20,
-}  # fmt: skip
-
-
-def iban(text: str) -> bool:
-    """ISO 13616: the country's length, and 1 modulo 97."""
-    value = text.replace(" ", "").upper()
-    if len(value) != _IBAN_LENGTH.get(value[:2]):
-        return False
-    return int("".join(str(int(sign, 36)) for sign in value[4:] + value[:4])) % 97 == 1
-
-
-def ssn(text: str) -> bool:
-    """US social security number: never 000, 666, 9xx; 00; 0000."""
-    value = digits_of(text)
-    return value[:3] not in ("000", "666") and value[0] != "9" and value[3:5] != "00" and value[5:] != "0000"
-
-
-def nino(text: str) -> bool:
-    """UK national insurance number: prefixes that are never given out."""
-    return text[:2].upper() not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
-
-
-_D = [
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 0, 6, 7, 8, 9, 5], [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
-    [3, 4, 0, 1, 2, 8, 9, 5, 6, 7], [4, 0, 1, 2, 3, 9, 5, 6, 7, 8], [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
-    [6, 5, 9, 8, 7, 1, 0, 4, 3, 2], [7, 6, 5, 9, 8, 2, 1, 0, 4, 3], [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
-    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-]  # fmt: skip
-_P = [
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 5, 7, 6, 2, 8, 3, 0, 9, 4], [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
-    [8, 9, 1, 6, 0, 4, 3, 5, 2, 7], [9, 4, 5, 3, 1, 2, 6, 8, 7, 0], [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
-    [2, 7, 9, 3, 8, 0, 6, 4, 1, 5], [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
-]  # fmt: skip
-
-
-def aadhaar(text: str) -> bool:
-    """India, UIDAI: Verhoeff over 12 digits, never a palindrome."""
-    value = digits_of(text)
-    state = 0
-    for place, digit in enumerate(reversed(value)):
-        state = _D[state][_P[place % 8][int(digit)]]
-    return state == 0 and value != value[::-1]
-
-
-def kr_rrn(text: str) -> bool:
-    """South Korea: date, century digit, weights 2..9 2..5 mod 11."""
-    value = digits_of(text)
-    century = {"1": 1900, "2": 1900, "3": 2000, "4": 2000, "5": 1900, "6": 1900, "7": 2000, "8": 2000}[value[6]]
-    if not is_date(century + int(value[:2]), int(value[2:4]), int(value[4:6])):
-        return False
-    total = sum(int(digit) * weight for digit, weight in zip(value, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5), strict=False))
-    return (11 - total % 11) % 10 == int(value[12])
-
-
-def jp_mynumber(text: str) -> bool:
-    """Japan, Individual Number: weights 6..2 7..2 mod 11."""
-    value = digits_of(text)
-    total = sum(int(d) * w for d, w in zip(value[:11], (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=True))
-    rest = total % 11
-    return int(value[11]) == (0 if rest < 2 else 11 - rest)
-
-
-def email(text: str) -> bool:
-    """A practical subset of RFC 5322: dots stand alone, the top level is a word."""
-    local, _, host = text.rpartition("@")
-    labels = host.split(".")
-    return (
-        ".." not in local
-        and not local.startswith(".")
-        and not local.endswith(".")
-        and labels[-1].isalpha()
-        and len(labels[-1]) > 1
-        and not any(label.startswith("-") or label.endswith("-") for label in labels)
-    )
-
-
-def e164(text: str) -> bool:
-    """8 to 15 digits after the plus."""
-    return 8 <= len(digits_of(text)) - 1 <= 15
-
-
-def us_phone(text: str) -> bool:
-    """North American numbering plan: area and exchange begin with 2..9, no N11."""
-    value = digits_of(text)
-    return value[0] in "23456789" and value[3] in "23456789" and value[1:3] != "11" and value[4:6] != "11"
-
-
-def ipv4(text: str) -> bool:
-    """An address that says something about a person: not loopback, unspecified or broadcast."""
-    try:
-        address = ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return not (address.is_loopback or address.is_unspecified or address.is_multicast or address.is_reserved)
-
-
-def ipv6(text: str) -> bool:
-    """A full or shortened IPv6 address, not loopback."""
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return not (address.is_loopback or address.is_unspecified) and text.count(":") > 2
-
-
-def position(text: str) -> bool:
-    """Latitude and longitude in degrees, with four decimals or more (eleven metres)."""
-    latitude, longitude = (float(piece) for piece in re.split(r"[, ]+", text.strip()))
-    return abs(latitude) <= 90 and abs(longitude) <= 180
-
-
-def written_date(text: str) -> bool:
-    """A calendar day, year first or last."""
-    numbers = [int(piece) for piece in re.findall(r"[0-9]+", text)]
-    if len(numbers) != 3:
-        return False
-    first, second, third = numbers
-    return is_date(*numbers) or is_date(third, second, first) or is_date(third, first, second)
-
-
-_S = rb"[ -]?"
 _PLACES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_PLATE = b"(?:" + b"|".join(byte_classes(map(ord, _PLACES))) + b")"
-_PLATE += rb"[A-HJ-NP-Z](?:[ -]|\xc2\xb7)?[A-HJ-NP-Z0-9]{4,5}"
-_PLATE += b"(?:[A-HJ-NP-Z0-9]|" + b"|".join(byte_classes(map(ord, "挂学警港澳"))) + b")"
-_USCC_SIGN = rb"[0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy]"
-_PEM = rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----"
-_YMD = rb"(?:19|20)[0-9]{2}(?:[-/.]|\xe5\xb9\xb4)[0-9]{1,2}(?:[-/.]|\xe6\x9c\x88)[0-9]{1,2}"
+_PLACE_BYTES = b"(?:" + b"|".join(byte_classes(map(ord, _PLACES))) + b")"
+_U = "0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy"
 _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
 _BIRTH = re.compile("出生|生日|生于|born|birth|d\\.?o\\.?b", re.IGNORECASE)
-_OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
-_SSN_WORD = re.compile("ssn|social security", re.IGNORECASE)
-_MYNUMBER = re.compile("マイナンバー|個人番号|my ?number", re.IGNORECASE)
-_MACAU = re.compile("澳门|澳門|macau|macao|bir", re.IGNORECASE)
-_PHONE_WORD = re.compile("电话|電話|手机|tel|phone|call|mobile|fax|传真|座机", re.IGNORECASE)
-_SECRET_WORD = re.compile("api.?key|secret|token|password|passwd|密钥|口令|密码", re.IGNORECASE)
+_MACAU = re.compile("澳门|澳門|macau|macao", re.IGNORECASE)
+_SECRET = re.compile("api.?key|secret|token|password|passwd|密钥|口令|密码", re.IGNORECASE)
+_LOCAL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-")
+_SCHEME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.-")
+BACK = 64  # characters a detail may extend leftwards
 
 
-def secret_mix(text: str) -> bool:
-    """A long unbroken word with digits and both cases: entropy, not prose."""
-    return (
-        any(sign.isdigit() for sign in text)
-        and any(sign.islower() for sign in text)
-        and any(sign.isupper() for sign in text)
-        and len(set(text)) > 11
-    )
+def _secret(prefix: str, rest: str) -> Shape:
+    """A key with a known beginning: the same pattern for bytes and text."""
+    pattern = f"(?:{prefix}){rest}"
+    return Shape("secret", "SECR", pattern.encode(), re.compile(rf"(?<![A-Za-z0-9]){pattern}"))
 
 
-ENTITIES: tuple[Entity, ...] = (
-    Entity("email", "MAIL", rb"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", email),
-    Entity("cn_id", "IDNO", rb"[1-9](?:[ -]?[0-9]){16}[ -]?[0-9Xx]", cn_id),
-    Entity("cn_id", "IDNO", rb"[1-9][0-9]{14}", cn_id15, "word", _OLD_ID),
-    Entity("cn_mobile", "TELE", rb"(?:\+?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}", always, "digit"),
-    Entity("cn_mobile", "TELE", rb"1[ -][3-9](?:[ -][0-9]){9}", always, "digit"),
-    *(Entity("card", "CARD", rb"[2-6](?:[ -]?[0-9]){%d}" % (size - 1), card, "digit") for size in range(13, 20)),
-    Entity("uscc", "CODE", _USCC_SIGN + rb"{2}[0-9]{6}" + _USCC_SIGN + rb"{10}", uscc),
-    Entity("passport", "PASS", rb"[A-Za-z][A-Za-z]?[0-9]{7,8}|[0-9]{9}", always, "word", _PASSPORT),
-    Entity("plate", "AUTO", _PLATE, always, "right"),
-    Entity("hk_id", "IDHK", rb"[A-Za-z]{1,2}[0-9]{6} ?\(?[0-9Aa]\)?", hk_id),
-    Entity("mo_id", "IDMO", rb"[157][0-9]{6}\([0-9]\)|[157][0-9]{6}/?[0-9]", always, "word", _MACAU),
-    Entity("tw_id", "IDTW", rb"[A-Za-z][1289][0-9]{8}", tw_id),
-    Entity("phone", "TELE", rb"\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{1,5}\)?){2,6}", e164, "digit"),
-    Entity("phone", "TELE", rb"\(?[2-9][0-9]{2}\)?[ .-][0-9]{3}[ .-][0-9]{4}", us_phone, "digit"),
-    Entity("phone", "TELE", rb"0[1-9][0-9]{1,2}[ -][0-9]{3,4}[ -]?[0-9]{4}", always, "digit"),
-    Entity("phone", "TELE", rb"0[0-9]{2,4}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}", always, "digit", _PHONE_WORD),
-    Entity("iban", "IBAN", rb"[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?", iban),
-    Entity("ssn", "USSN", rb"[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}", ssn, "digit"),
-    Entity("ssn", "USSN", rb"[0-9]{9}", ssn, "word", _SSN_WORD),
-    Entity("nino", "NINO", rb"[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]", nino),
-    Entity("aadhaar", "IDIN", rb"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", aadhaar, "digit"),
-    Entity("kr_rrn", "IDKR", rb"[0-9]{6}-[1-8][0-9]{6}", kr_rrn, "digit"),
-    Entity("jp_mynumber", "IDJP", rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}", jp_mynumber, "digit", _MYNUMBER),
-    Entity("ip", "IPNO", rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}", ipv4, "dotted"),
-    Entity("ip", "IPNO", rb"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}", ipv6),
-    Entity("mac", "MACN", rb"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}", always),
-    Entity("url_credentials", "LINK", rb"[A-Za-z][A-Za-z0-9+.-]+://[^\s/:@]+:[^\s/@]+@[!-~]+", always),
-    Entity("secret", "SECR", rb"sk-[A-Za-z0-9_-]{20,}", always),
-    Entity("secret", "SECR", rb"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}", always),
-    Entity("secret", "SECR", rb"(?:AKIA|ASIA|AKLT|AKID|LTAI)[A-Za-z0-9]{12,}", always),
-    Entity("secret", "SECR", rb"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}", always),
-    Entity("secret", "SECR", rb"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}", always),
-    Entity("secret", "SECR", rb"xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{30,}|glpat-[A-Za-z0-9_-]{20,}", always),
-    Entity("secret", "SECR", rb"npm_[A-Za-z0-9]{36}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", always),
-    Entity("secret", "SECR", rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", always),
-    Entity("secret", "SECR", _PEM, always, "none"),
-    Entity("secret", "SECR", rb"[A-Za-z0-9_-]{24,}", secret_mix, "word", _SECRET_WORD),
-    Entity("gps", "GPSN", rb"-?[0-9]{1,2}\.[0-9]{4,12}[, ] ?-?[0-9]{1,3}\.[0-9]{4,12}", position, "digit"),
-    Entity("birth_date", "BORN", _YMD, written_date, "digit", _BIRTH),
-    Entity("birth_date", "BORN", rb"[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)[0-9]{2}", written_date, "digit", _BIRTH),
+SHAPES: tuple[Shape, ...] = (
+    Shape(
+        "url_credentials", "LINK", rb"://[^\s/:@]+:[^\s/@]+@",
+        re.compile(r"://[^\s/:@]{1,64}:[^\s/@]{1,128}@[!-~]{1,253}"), always, None, _SCHEME,
+    ),
+    Shape(
+        "email", "MAIL", rb"[A-Za-z0-9._%+-]@[A-Za-z0-9]",
+        re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"), email, None, _LOCAL,
+    ),
+    Shape(
+        "uscc", "CODE", rb"[0-9]{6}[0-9A-Za-z]{10}",
+        _word(f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}"), uscc,
+    ),
+    Shape(
+        "passport", "PASS", rb"[A-Za-z][0-9]{7}",
+        _word("[A-Za-z][A-Za-z]?[0-9]{7,8}"), always, _PASSPORT,
+    ),
+    Shape(
+        "plate", "AUTO", _PLACE_BYTES + rb"[A-HJ-NP-Z](?:[ -]|\xc2\xb7)?[A-HJ-NP-Z0-9]{4}",
+        re.compile(f"[{_PLACES}][A-HJ-NP-Z][ ·-]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"),
+    ),
+    Shape(
+        "hk_id", "IDHK", rb"[A-Za-z][0-9]{6} ?\(?[0-9Aa]",
+        re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,2}[0-9]{6} ?(?:\([0-9Aa]\)|[0-9Aa](?![A-Za-z0-9]))"), hk_id,
+    ),
+    Shape(
+        "mo_id", "IDMO", rb"[157][0-9]{6}[(/0-9]",
+        re.compile(r"(?<![A-Za-z0-9])[157][0-9]{6}(?:\([0-9]\)|/?[0-9](?![A-Za-z0-9]))"), always, _MACAU,
+    ),
+    Shape("tw_id", "IDTW", rb"[A-Za-z][1289][0-9]{8}", _word("[A-Za-z][1289][0-9]{8}"), tw_id),
+    Shape(
+        "iban", "IBAN", rb"[A-Za-z]{2}[0-9]{2} ?[A-Za-z0-9]{4} ?[A-Za-z0-9]{4}",
+        _word("[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?"), iban,
+    ),
+    Shape(
+        "nino", "NINO", rb"[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]",
+        _word("(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]) ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]"),
+        nino,
+    ),
+    Shape(
+        "ip", "IPNO", rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+        re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])"), ipv4,
+    ),
+    Shape(
+        "ip", "IPNO", rb"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
+        re.compile(r"(?<![A-Za-z0-9:])[0-9A-Fa-f]{1,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7}(?![A-Za-z0-9:])"), ipv6,
+    ),
+    Shape(
+        "mac", "MACN", rb"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
+        re.compile("(?<![A-Za-z0-9:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![A-Za-z0-9:-])"),
+    ),
+    Shape(
+        "gps", "GPSN", rb"[0-9]\.[0-9]{4,}[, ]",
+        re.compile(r"(?<![0-9.])-?[0-9]{1,2}\.[0-9]{4,12}(?:, ?| )-?[0-9]{1,3}\.[0-9]{4,12}(?![0-9])"), position,
+    ),
+    Shape(
+        "birth_date", "BORN", rb"[0-9](?:[-/.]|\xe5\xb9\xb4)[0-9]{1,2}(?:[-/.]|\xe6\x9c\x88)[0-9]",
+        re.compile(
+            "(?<![0-9])(?:(?:19|20)[0-9]{2}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?"
+            "|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)[0-9]{2})(?![0-9])"
+        ),
+        written_date, _BIRTH,
+    ),
+    _secret("sk-", "[A-Za-z0-9_-]{20,}"),
+    _secret("(?:sk|rk|pk)_(?:live|test)_", "[A-Za-z0-9]{16,}"),
+    _secret("AKIA|ASIA|AKLT|AKID|LTAI", "[A-Za-z0-9]{12,}"),
+    _secret("gh[pousr]_|github_pat_", "[A-Za-z0-9_]{22,}"),
+    _secret("AIza|ya29\\.", "[A-Za-z0-9_-]{20,}"),
+    _secret("xox[abprs]-|glpat-|hf_|npm_", "[A-Za-z0-9_-]{16,}"),
+    _secret("SG\\.", "[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}"),
+    _secret("eyJ", "[A-Za-z0-9_-]{8,}\\.eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}"),
+    _secret("-----BEGIN [A-Z ]*PRIVATE KEY-----", "[^-]+-----END [A-Z ]*PRIVATE KEY-----"),
+    Shape("secret", "SECR", rb"[A-Za-z0-9_-]{24}", _word("[A-Za-z0-9_-]{24,128}"), secret_mix, _SECRET),
 )  # fmt: skip
-
-NEAR = 24  # characters before a candidate in which its naming word must stand

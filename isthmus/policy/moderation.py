@@ -16,6 +16,7 @@ from isthmus.core.decision import Obligation, OnEvent, OnRequest, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.core.operator import REHEARSAL
+from isthmus.policy import term_lists
 from isthmus.policy.house import House
 from isthmus.policy.terms import TermScanner, tail
 from isthmus.policy.wording import language_for, law_line, words
@@ -47,11 +48,16 @@ def _scanner(owed: Sequence[Obligation], house: House) -> TermScanner:
     if known is None:
         merged: dict[str, str] = {}
         for name in names:
-            merged |= {term: f"{name}.{category}" for term, category in house.terms.get(name, {}).items()}
+            merged |= {term: f"{name}.{category}" for term, category in _terms(name, house).items()}
         while len(_scanners) >= _KEPT:
             _scanners.pop(next(iter(_scanners)))
         known = _scanners[place] = (house.terms, TermScanner(merged))
     return known[1]
+
+
+def _terms(taxonomy: str, house: House) -> Mapping[str, str]:
+    """The house's list, or the starter list where the house brought none: no list at all would let everything pass."""
+    return house.terms.get(taxonomy) or term_lists.starter(taxonomy)
 
 
 def _too_short(obligations: Sequence[Obligation], house: House) -> OnRequest | None:
@@ -60,7 +66,7 @@ def _too_short(obligations: Sequence[Obligation], house: House) -> OnRequest | N
         return None
     for owed in obligations:
         need = owed.values.get("terms_min", 0)
-        have = len(house.terms.get(owed.values["taxonomy"], ()))
+        have = len(_terms(owed.values["taxonomy"], house))
         if have < need:
             values = {"taxonomy": owed.values["taxonomy"], "have": have, "need": need, "law": law_line(owed.law)}
             return _refuse(owed, values)

@@ -57,6 +57,14 @@ def load(home: Path | None = None) -> dict[str, dict[str, str]]:
     return lists
 
 
+def starter(taxonomy: str) -> dict[str, str]:
+    """The starter list of one taxonomy. Raises Refusal bad_law when there is none: a scan without a list is no scan."""
+    path = STARTER / f"{taxonomy}.toml"
+    if not path.is_file():
+        raise Refusal("bad_law", reason=f"no term list for taxonomy {taxonomy}: isthmus moderation import")
+    return {term: name for name, category in read(path).category.items() for term in category.terms}
+
+
 def titles() -> Mapping[str, str]:
     """The title of each starter taxonomy."""
     return {path.stem: read(path).title for path in sorted(STARTER.glob("*.toml"))}

@@ -1,0 +1,221 @@
+"""Numbers that are about a person: runs of digits, as people write them, tried against every kind of their length.
+
+Rules of this room:
+1. A run is digits with at most two signs between them; its groups are what stands between the signs.
+2. From each group on, the longest stretch of groups that is something wins; then the search goes on behind it.
+3. A kind without a check of its own wants its usual grouping, or a word before it that names it.
+4. A stretch inside a longer run of like signs is part of that run, not a number, unless its check is strong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from isthmus.policy.checks import aadhaar, card, cn_id, cn_id15, jp_mynumber, kr_rrn, ssn, us_phone
+
+
+class Detail(NamedTuple):
+    """A private detail in a text: its kind, the four letters a model sees, and its place (characters)."""
+
+    kind: str
+    code: str
+    start: int
+    end: int
+
+
+# What must be in the bytes before this file looks at all: seven digits that could be one number.
+TRIGGER = rb"[0-9](?:[ .()/-]{0,2}[0-9]){6}"
+NEAR = 24  # characters before a number in which its naming word must stand
+
+_RUN = re.compile(r"\+?\(?[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?: ?-?[Xx](?![A-Za-z0-9]))?")
+_GROUP = re.compile(r"[0-9]+")
+_MOST_DIGITS = 19
+_OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
+_SSN_WORD = re.compile("ssn|social security", re.IGNORECASE)
+_PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
+_MYNUMBER = re.compile("マイナンバー|個人番号|my ?number", re.IGNORECASE)
+_PHONE = re.compile("电话|電話|手机|手機|联系方式|tel|phone|call|mobile|fax|传真|座机|whatsapp", re.IGNORECASE)
+
+
+class _Stretch(NamedTuple):
+    """Some neighbouring groups of a run. `shape`: their lengths; `signs`: what stands between; `plus`: a + before."""
+
+    digits: str
+    shape: tuple[int, ...]
+    signs: frozenset[str]
+    plus: bool
+    text: str
+    at: int
+    inside: bool  # a neighbour in the same run is joined by a sign that this stretch uses too
+
+    def near(self, words: re.Pattern[str]) -> bool:
+        """Whether one of `words` stands shortly before."""
+        return words.search(self.text, max(0, self.at - NEAR), self.at) is not None
+
+
+_PLAIN = frozenset(("", " ", "-"))
+
+
+def numbers(text: str) -> Iterator[Detail]:
+    """Private numbers of `text` in order, never overlapping."""
+    for run in _RUN.finditer(text):
+        if run.end() - run.start() >= 7:
+            yield from _in_run(text, run.start(), run.end())
+
+
+def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
+    groups = [(group.start(), group.end()) for group in _GROUP.finditer(text, start, end)]
+    has_x = text[end - 1] in "Xx"
+    first = 0
+    while first < len(groups):
+        found = None
+        for final in range(_reach(groups, first), first - 1, -1):
+            tail = end if has_x and final == len(groups) - 1 else groups[final][1]
+            found = _name(text, groups, first, final, tail)
+            if found is not None:
+                break
+        if found is None:
+            first += 1
+        else:
+            yield found
+            first = final + 1
+
+
+def _reach(groups: list[tuple[int, int]], first: int) -> int:
+    """The last group that still makes a number of at most 19 digits from `first` on."""
+    count = 0
+    for place in range(first, len(groups)):
+        count += groups[place][1] - groups[place][0]
+        if count > _MOST_DIGITS:
+            return place - 1
+    return len(groups) - 1
+
+
+def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail: int) -> Detail | None:
+    """What the groups from `first` to `final` are, or None."""
+    start = groups[first][0]
+    digits = "".join([text[left:right] for left, right in groups[first : final + 1]])
+    if tail != groups[final][1]:
+        if len(digits) == 17 and cn_id(digits + "X"):
+            return Detail("cn_id", "IDNO", start, tail)
+        tail = groups[final][1]
+    kinds = _KINDS.get(len(digits))
+    if kinds is None:
+        return None
+    before = text[start - 1 : start]
+    if before == "(" and text[start - 2 : start - 1] == "+":
+        before = "+"
+    shape = tuple(right - left for left, right in groups[first : final + 1])
+    signs = frozenset(text[groups[place][1] : groups[place + 1][0]] for place in range(first, final))
+    inside = (first > 0 and text[groups[first - 1][1] : start] in signs) or (
+        final + 1 < len(groups) and text[tail : groups[final + 1][0]] in signs
+    )
+    stretch = _Stretch(digits, shape, signs, before == "+", text, start, inside)
+    for kind, code, fits in kinds:
+        if fits(stretch):
+            if stretch.plus:
+                start = text.rfind("+", 0, start)
+            if text[start - 1 : start] == "(" and text[start:tail].count(")") > text[start:tail].count("("):
+                start -= 1
+            return Detail(kind, code, start, tail)
+    return None
+
+
+# -- one test per kind; cheap questions first -------------------------------------------------------------------
+
+
+def _is_cn_id(it: _Stretch) -> bool:
+    return it.signs <= _PLAIN and cn_id(it.digits)
+
+
+def _is_cn_id15(it: _Stretch) -> bool:
+    return len(it.shape) == 1 and cn_id15(it.digits) and it.near(_OLD_ID)
+
+
+def _is_card(it: _Stretch) -> bool:
+    return it.signs <= _PLAIN and card(it.digits)
+
+
+_MOBILE_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (1,) * 11))
+
+
+def _is_cn_mobile(it: _Stretch) -> bool:
+    digits = it.digits
+    if digits[0] != "1" or digits[1] < "3" or it.plus or not it.signs <= _PLAIN:
+        return False
+    return it.shape in _MOBILE_SHAPES and not it.inside
+
+
+def _is_cn_mobile86(it: _Stretch) -> bool:
+    digits = it.digits
+    if digits[:3] != "861" or digits[3] < "3":
+        return False
+    return it.plus or it.shape in ((13,), (2, 11), (2, 3, 4, 4))
+
+
+def _is_e164(it: _Stretch) -> bool:
+    return it.plus and (it.digits[0] != "1" or len(it.digits) == 11) and not (it.digits[:3] == "861" and it.inside)
+
+
+def _is_us_phone(it: _Stretch) -> bool:
+    if len(it.shape) == 1:
+        return us_phone(it.digits) and it.near(_PHONE)
+    return it.shape in ((3, 3, 4), (3, 7)) and not it.inside and us_phone(it.digits)
+
+
+def _is_cn_landline(it: _Stretch) -> bool:
+    if it.digits[0] != "0" or it.digits[1] == "0" or it.inside:
+        return False
+    return it.shape in ((3, 8), (4, 7), (4, 8), (3, 4, 4), (4, 3, 4), (4, 4, 4)) and it.signs <= _PLAIN
+
+
+def _is_local_phone(it: _Stretch) -> bool:
+    return not it.inside and it.near(_PHONE)
+
+
+def _is_ssn(it: _Stretch) -> bool:
+    if it.shape == (3, 2, 4):
+        return it.signs <= _PLAIN and not it.inside and ssn(it.digits)
+    return it.shape == (9,) and ssn(it.digits) and it.near(_SSN_WORD)
+
+
+def _is_us_passport(it: _Stretch) -> bool:
+    return it.shape == (9,) and it.near(_PASSPORT)
+
+
+def _is_aadhaar(it: _Stretch) -> bool:
+    if it.shape not in ((12,), (4, 4, 4)) or it.inside or it.digits[0] < "2":
+        return False
+    return it.signs <= _PLAIN and aadhaar(it.digits)
+
+
+def _is_jp(it: _Stretch) -> bool:
+    return it.shape in ((12,), (4, 4, 4)) and it.near(_MYNUMBER) and jp_mynumber(it.digits)
+
+
+def _is_kr(it: _Stretch) -> bool:
+    return it.shape == (6, 7) and it.signs == {"-"} and it.digits[6] in "12345678" and kr_rrn(it.digits)
+
+
+_Kind = tuple[str, str, Callable[[_Stretch], bool]]
+_CARD: _Kind = ("card", "CARD", _is_card)
+_E164: _Kind = ("phone", "TELE", _is_e164)
+_LANDLINE: _Kind = ("phone", "TELE", _is_cn_landline)
+_LOCAL: _Kind = ("phone", "TELE", _is_local_phone)
+_KINDS: dict[int, tuple[_Kind, ...]] = {
+    7: (_LOCAL,),
+    8: (_E164, _LOCAL),
+    9: (_E164, ("ssn", "USSN", _is_ssn), ("passport", "PASS", _is_us_passport), _LOCAL),
+    10: (_E164, ("phone", "TELE", _is_us_phone), _LANDLINE, _LOCAL),
+    11: (("cn_mobile", "TELE", _is_cn_mobile), _E164, _LANDLINE, _LOCAL),
+    12: (_E164, ("jp_mynumber", "IDJP", _is_jp), ("aadhaar", "IDIN", _is_aadhaar), _LANDLINE, _LOCAL),
+    13: (("cn_mobile", "TELE", _is_cn_mobile86), ("kr_rrn", "IDKR", _is_kr), _E164, _CARD),
+    14: (_E164, _CARD),
+    15: (("cn_id", "IDNO", _is_cn_id15), _E164, _CARD),
+    16: (_CARD,),
+    17: (_CARD,),
+    18: (("cn_id", "IDNO", _is_cn_id), _CARD),
+    19: (_CARD,),
+}
