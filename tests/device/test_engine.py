@@ -132,9 +132,20 @@ def test_without_any_binary_every_place_is_named(tmp_path: Path, monkeypatch: py
         assert place in refused.value.sentence()
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
-def test_one_core_is_left_for_the_gateway(cores: int, threads: int) -> None:
-    assert engine_room.threads_for(cores) == threads
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (3, 2), (8, 7)])
+def test_with_more_than_two_cores_one_is_left_for_the_gateway(cores: int, threads: int) -> None:
+    assert engine_room.threads_for(cores, {}) == threads
+
+
+def test_threads_can_be_set() -> None:
+    assert engine_room.threads_for(8, {"ISTHMUS_THREADS": "3"}) == 3
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "1.5", "\u0663"])
+def test_threads_that_are_no_number_are_wrong_usage(given: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        engine_room.threads_for(8, {"ISTHMUS_THREADS": given})
+    assert refused.value.code == "usage"
 
 
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
