@@ -5,7 +5,7 @@ No engine runs and no stage is compiled, so a table stands in milliseconds. Expl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 
 from isthmus.core.clock import FakeClock
@@ -37,3 +37,23 @@ def secrets(partners: Mapping[str, Partner], environ: Mapping[str, str]) -> dict
     """The partner keys that are set in `environ`, by variable name."""
     names = {p.key_env for p in partners.values()} | {e.key_env for p in partners.values() for e in p.endpoint.values()}
     return {name: environ[name] for name in names if name and environ.get(name)}
+
+
+class ByDay:
+    """Tables for many days, made once per stretch of unchanged law. `make` builds the table of one day."""
+
+    def __init__(self, make: Callable[[date], Table]) -> None:
+        self._make = make
+        self._tables: dict[date, Table] = {}
+        self._stretches: list[Table] = []
+
+    def on(self, day: date) -> Table:
+        """The table whose law was in force on `day`."""
+        table = self._tables.get(day)
+        if table is None:
+            table = next((t for t in self._stretches if t.today <= day and not t.due(day)), None)
+            if table is None:
+                table = self._make(day)
+                self._stretches.append(table)
+            self._tables[day] = table
+        return table

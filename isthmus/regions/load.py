@@ -32,10 +32,11 @@ _GAP = re.compile(r"\{([^{}]*)\}")
 _IF = re.compile(r"placed_on_market<(\d{4}-\d{2}-\d{2})")
 
 
-def load(folder: Path | None = None) -> dict[str, Region]:
+def load(folder: Path | None = None, instead: Iterable[Path] = ()) -> dict[str, Region]:
     """Every region of `folder` (default: the files of this package) by id, the house file under HOUSE.
 
-    Raises Refusal bad_law that names file, rule, key and the allowed words.
+    Each file of `instead` takes the place of the one with the same id, for those too that extend it. Raises Refusal
+    bad_law that names file, rule, key and the allowed words.
     """
     paths = sorted((folder or DATA).glob("*.toml"))
     if not paths:
@@ -46,22 +47,23 @@ def load(folder: Path | None = None) -> dict[str, Region]:
         if draft.id in drafts:
             _refuse(path.name, "", "id", f"{draft.id} is already the id of {drafts[draft.id].file}")
         drafts[draft.id] = draft
+    for path in instead:
+        draft = read(path.name, _bytes(path))
+        drafts[draft.id] = draft
     return {name: _chain(draft, drafts) for name, draft in drafts.items()}
 
 
-def load_one(path: Path, known: Mapping[str, Region]) -> Region:
-    """One file read beside `known` regions, e.g. a lawyer's draft. Its parent, if any, is taken from `known`."""
+def load_draft(path: Path, folder: Path | None = None) -> Region:
+    """The region of one draft file, read beside the files of `folder`."""
+    name = read(path.name, _bytes(path)).id
+    return load(folder, (path,))[name]
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise Refusal("bad_law", reason=f"{path}: {error.strerror}") from None
-    draft = read(path.name, raw)
-    if not draft.extends:
-        return _chain(draft, {draft.id: draft})
-    parent = known.get(draft.extends)
-    if parent is None:
-        _refuse(draft.file, "", "extends", f"{draft.extends} is not a region. Known: {', '.join(sorted(known))}")
-    return _join(draft, parent)
 
 
 class _Draft(msgspec.Struct, frozen=True):
