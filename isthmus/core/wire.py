@@ -116,12 +116,10 @@ def decode_ask(body: bytes) -> Ask:
         # Some official clients (Ark's) send null for what the caller left out: null means absent.
         fields = {name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
     try:
-        model = _string.decode(fields["model"])
+        model = _read(_string, fields["model"], "model")
         messages = _read(_messages, fields["messages"], "messages")
     except KeyError as missing:
         raise Refusal("bad_field", field=missing.args[0], reason="it is required") from None
-    except msgspec.MsgspecError:
-        raise Refusal("bad_field", field="model", reason="it must be a string") from None
     if not messages:
         raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
     for message in messages:
@@ -203,7 +201,7 @@ class Chunk(Withheld, msgspec.Struct):
 
     choices: list[ChunkChoice] = []
     usage: Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 class Origin(msgspec.Struct):

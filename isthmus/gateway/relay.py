@@ -25,13 +25,18 @@ from isthmus.gateway.asked import Asked, read_asked
 from isthmus.gateway.door import Door, Request, answer_bytes, refusal_bytes
 from isthmus.gateway.news import News
 from isthmus.gateway.stream import Stream
-from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Connection, Pool, UpstreamError, is_local
+from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
 from isthmus.ledger.segments import Ledger
 from isthmus.policy.compile import Table
 from isthmus.policy.keys import KeyRing
 from isthmus.policy.receipt import compose
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
+
+_OK = 200
+_LOADING = 503
+_PAUSE = 0.1  # seconds between two looks at an engine that is starting
+_FAILED = 500  # statuses from here on are failures of Isthmus or of a route, not refusals
 
 
 class RouteFailed(Exception):
@@ -66,7 +71,7 @@ class Corridor(msgspec.Struct):
 async def relay(c: Corridor, request: Request, door: Door) -> None:
     """Steps 4 to 10 of docs/life-of-a-request.md, in order."""
     ex: Exchange | None = None
-    keep_alive = False
+    keep_alive = told = False
     try:
         caller = await identify(c, request.headers.get(b"authorization"))  # 4 keys: who is it
         ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
@@ -100,13 +105,18 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                 c.breakers.failed(plan.route.name)
         else:
             raise failure or Refusal("internal", receipt=ex.id)
+        told = True
     except Refusal as refusal:
         keep_alive = refuse(ex, refusal, request, door)
+        told = True
     except asyncio.CancelledError:
         if ex is not None:
             ex.outcome = "aborted"  # the caller left, or this worker is going down
+        told = True
         raise
     finally:
+        if not told:
+            keep_alive = fail(ex, request, door)  # a mistake of ours: the caller hears of it, the log has its place
         if ex is not None:
             for consent_id in ex.held.get(("consent", "used"), ()):
                 c.news.spent(consent_id)
@@ -168,18 +178,12 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     dialect = c.dialects[route.dialect]
     body = dialect.write_body(ex, route)
     wire = b"%b%d\r\n\r\n%b" % (c.heads[route.name], len(body), body)
-    connection = await acquire(c, route)
-    stream = Stream(ex, plan, door, dialect, connection, chunked=request.version == b"1.1") if ex.stream else None
-    door.reader = connection
-    try:
-        got = await send(c, route, connection, wire, stream)
-    except UpstreamError as error:
+    got, stream = await send(c, ex, plan, wire, request, door)
+    if isinstance(got, str):
         if stream is None:
-            raise failed(route, error.word) from None
-        return end_stream(c, ex, stream, route, error.word)
-    finally:
-        c.pool.release(route, connection)
-    if got.status != 200:
+            raise failed(route, got)
+        return end_stream(c, ex, stream, route, got) and request.keep_alive
+    if got.status != _OK:
         raise judge(route, got)
     if stream is not None and got.streamed:
         return end_stream(c, ex, stream, route, "" if stream.done else "lost") and request.keep_alive
@@ -193,25 +197,44 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     return request.keep_alive
 
 
-async def acquire(c: Corridor, route: Route) -> Connection:
-    try:
-        return await c.pool.acquire(route)
-    except UpstreamError as error:
-        raise failed(route, error.word) from None
+async def send(
+    c: Corridor, ex: Exchange, plan: Plan, wire: bytes, request: Request, door: Door
+) -> tuple[Answer | str, Stream | None]:
+    """One exchange with the plan's route: its answer, or the word for how it failed, and the stream if one was asked.
 
-
-async def send(c: Corridor, route: Route, connection: Connection, wire: bytes, stream: Stream | None) -> Answer:
-    """One exchange. A local engine that is still loading its model (503) is worth waiting for."""
-    patience = c.clock.monotonic() + ENGINE_PATIENCE
+    Tried again only while nothing was received: at once when a pooled connection turns out to be dead, and for
+    ENGINE_PATIENCE seconds when a local engine is starting (it refuses connections, then answers 503).
+    """
+    route = plan.route
+    patience = c.clock.monotonic() + ENGINE_PATIENCE if is_local(route) else 0.0
     while True:
-        got = await connection.exchange(wire, stream)
-        if got.status != 503 or not is_local(route) or c.clock.monotonic() > patience or not connection.reusable:
-            return got
-        await asyncio.sleep(0.2)
+        try:
+            connection = await c.pool.acquire(route)
+        except UpstreamError as error:
+            return error.word, None
+        stream = None
+        if ex.stream:
+            stream = Stream(ex, plan, door, c.dialects[route.dialect], connection, chunked=request.version == b"1.1")
+        door.reader = connection
+        try:
+            got = await connection.exchange(wire, stream)
+        except UpstreamError as error:
+            if error.word != "unavailable" or not (connection.reused or c.clock.monotonic() < patience):
+                return error.word, stream
+        else:
+            if got.status != _LOADING or c.clock.monotonic() >= patience:
+                return got, stream
+        finally:
+            c.pool.release(route, connection)
+        if not connection.reused:
+            await asyncio.sleep(_PAUSE)
 
 
 def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: str) -> bool:
-    """Close a stream properly: its last chunk, a typed error event, or - nothing shown yet - the next route."""
+    """Close a stream properly: its last chunk, a typed error event, or - nothing shown yet - the next route.
+
+    Either end is well-formed HTTP, so the caller's connection stays good.
+    """
     if stream.done:
         stream.finish()
         return True
@@ -223,7 +246,7 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
     if refusal.row.type == "upstream_error":
         c.breakers.failed(route.name)
     stream.fail(refusal)
-    return False
+    return True
 
 
 def failed(route: Route, word: str) -> RouteFailed:
@@ -249,11 +272,18 @@ def judge(route: Route, got: Answer) -> RouteFailed | Refusal:
     return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
 
 
+def fail(ex: Exchange | None, request: Request, door: Door) -> bool:
+    """Something here is broken: an enumerated error before content was shown, a cut connection after."""
+    if ex is None or not ex.shown:
+        refuse(ex, Refusal("internal", receipt=ex.id if ex is not None else "-"), request, door)
+    return False
+
+
 def refuse(ex: Exchange | None, refusal: Refusal, request: Request, door: Door) -> bool:
     """Tell the caller, and note it for the receipt. Returns whether the connection may be kept."""
     extra = b""
     if ex is not None:
-        ex.outcome = "failed" if refusal.row.type == "upstream_error" else "refused"
+        ex.outcome = "failed" if refusal.row.status >= _FAILED else "refused"
         ex.refusal_code = refusal.code
         ex.plan = None  # nobody answered: the receipt names no route, only the attempts
         extra = b"isthmus-receipt: %b\r\n" % ex.id.encode()

@@ -24,7 +24,7 @@ CASES = {
     "two answers": ({"model": "auto", "messages": GOOD, "n": 2}, 400, "bad_field"),
     "an unknown model": ({"model": "gpt-99", "messages": GOOD}, 404, "unknown_model"),
     "a model that is not lawful here": ({"model": "openai", "messages": GOOD}, 451, "no_lawful_route"),
-    "nesting without end": (b'{"model":"auto","messages":' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "bad_field"),
+    "nesting without end": (b'{"model":"auto","messages":' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "bad_json"),
 }
 
 

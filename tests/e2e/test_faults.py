@@ -96,6 +96,12 @@ def test_a_caller_who_leaves_gets_an_aborted_receipt_and_the_partner_is_let_go(s
     assert scripted.ask("plain").status_code == 200
 
 
+def kill_at_the_fourth_chunk(asked, pid):
+    for number, _ in enumerate(asked):
+        if number == 3:
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_killing_the_engine_in_the_middle_of_a_stream_gives_a_typed_error_and_the_next_request_works(place):
     pid = place.answers.pid
     with openai.OpenAI(base_url=place.base_url, api_key=place.key, max_retries=0) as client:
@@ -103,9 +109,7 @@ def test_killing_the_engine_in_the_middle_of_a_stream_gives_a_typed_error_and_th
             model="auto", max_tokens=400, stream=True, messages=[{"role": "user", "content": "Tell a long story."}]
         )
         with pytest.raises(openai.APIError) as broken:
-            for number, _ in enumerate(asked):
-                if number == 3:
-                    os.kill(pid, signal.SIGKILL)
+            kill_at_the_fourth_chunk(asked, pid)
         assert broken.value.code == "upstream_lost"
     again = place.ask("Say hello.")
     assert again.status_code == 200
