@@ -1,0 +1,166 @@
+"""Terms: what is found, where, and how much of a text may be shown while it still comes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isthmus.policy.terms import Hit, TermScanner, tail
+
+LISTED = {
+    "赌博网": "gambling",
+    "赌博": "gambling",
+    "博彩平台": "gambling",
+    "fuck": "abuse",
+    "ass": "abuse",
+    "assault": "violence",
+    "credit card fraud": "fraud",
+    "法x轮": "mixed",
+    "QQ群": "mixed",
+    "六四": "politics",
+    "a1": "short",
+}
+SCANNER = TermScanner(LISTED)
+PORTABLE = TermScanner(LISTED, portable=True)
+ALPHABET = "赌博网彩平台fuckaslt creditdQq群六四法x轮1我们。，,.*-_ \n\u200b\u0301ＡｓＦкασѕ賭網ⓕ·Ⅰ"
+TEXTS = st.one_of(
+    st.text(ALPHABET, max_size=24),
+    st.lists(st.sampled_from([*LISTED, " ", "*", "，", ".", "\n", "a", "我", "\u200b", "Ａ", "as", "cre"]), max_size=8).map(
+        "".join
+    ),
+)
+
+
+def shown(scanner: TermScanner, pieces: list[str]) -> tuple[str, str]:
+    """What a reader saw of a stream, and the category that ended it."""
+    out = pending = before = ""
+    for place, piece in enumerate(pieces):
+        text = pending + piece
+        hit, free = scanner.look(before, text, last=place == len(pieces) - 1)
+        out += text[:free]
+        if hit is not None:
+            return out, hit.category
+        before, pending = tail(before, text[:free]), text[free:]
+    assert pending == ""
+    return out, ""
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "found"),
+    [
+        ("我爱赌博。", "gambling", "赌博"),
+        ("an ASS.", "abuse", "ASS"),
+        ("我ass你", "abuse", "ass"),
+        ("f*u*c*k", "abuse", "f*u*c*k"),
+        ("so f u c k it", "abuse", "f u c k"),
+        ("f,u,c,k", "abuse", "f,u,c,k"),
+        ("ｆｕｃｋ", "abuse", "ｆｕｃｋ"),
+        ("𝐟𝐮𝐜𝐤", "abuse", "𝐟𝐮𝐜𝐤"),
+        ("ⓕⓤⓒⓚ", "abuse", "ⓕⓤⓒⓚ"),
+        ("fuсk", "abuse", "fuсk"),
+        ("fück", "abuse", "fück"),
+        ("f\u200bu\u200bck", "abuse", "f\u200bu\u200bck"),
+        ("賭博", "gambling", "賭博"),
+        ("去 赌 博 吧", "gambling", "赌 博"),
+        ("赌*博", "gambling", "赌*博"),
+        ("我赌，博，网", "gambling", "赌，博，网"),
+        ("credit card fraud", "fraud", "credit card fraud"),
+        ("credit-card  fraud", "fraud", "credit-card  fraud"),
+        ("加qq群", "mixed", "qq群"),
+        ("加 QQ 群", "mixed", "QQ 群"),
+        ("法X轮", "mixed", "法X轮"),
+    ],
+)
+def test_a_term_is_found_in_every_disguise(text, category, found):
+    for scanner in (SCANNER, PORTABLE):
+        hit = scanner.find(text.encode())
+        assert hit is not None
+        assert (hit.category, text[hit.start : hit.end]) == (category, found)
+        assert scanner.look("", text, last=True)[0] == hit
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["class passes", "this hits", "完成 人员", "bass it", "as soon as", "fucking", "credit, card. fraud", "赌。博",
+     "fu ck", "credit card frauds", "f" + " " * 9 + "uck", "赌" + "*" * 9 + "博", "海赌 博士", "", "。"],
+)  # fmt: skip
+def test_ordinary_text_passes(text):
+    for scanner in (SCANNER, PORTABLE):
+        assert scanner.find(text.encode()) is None
+        assert scanner.look("", text, last=True) == (None, len(text))
+
+
+def test_the_word_that_ends_first_is_the_one_that_is_named():
+    assert SCANNER.find("赌博网".encode()) == Hit("gambling", 0, 2, "赌博")
+
+
+def test_an_allowed_term_does_not_count():
+    assert SCANNER.find("赌博".encode(), allowed={"赌博"}) is None
+    assert SCANNER.look("", "赌*博", {"赌博"}, last=True) == (None, 3)
+
+
+def test_a_word_is_held_only_while_it_may_still_become_a_term():
+    assert SCANNER.look("", "我赌", last=False) == (None, 1)
+    assert SCANNER.look("", "我赌*", last=False) == (None, 1)
+    assert SCANNER.look("", "assa", last=False) == (None, 0)
+    assert SCANNER.look("", "assb", last=False) == (None, 4)
+    assert SCANNER.look("p", "ass", last=False) == (None, 3)
+    assert SCANNER.look("", "the cat", last=False) == (None, 7)
+    assert SCANNER.look("", "credit card", last=False) == (None, 0)
+    assert SCANNER.look("", "f" + "*" * 20, last=False) == (None, 21)
+
+
+def test_an_empty_list_finds_nothing():
+    for portable in (False, True):
+        scanner = TermScanner({"***": "x"}, portable=portable)
+        assert scanner.find("赌博 *** f u c k".encode()) is None
+        assert scanner.look("", "赌博", last=False) == (None, 2)
+
+
+def test_lone_surrogates_do_no_harm():
+    assert SCANNER.find("赌博\ud800".encode("utf-8", "surrogatepass")) == Hit("gambling", 0, 2, "赌博")
+    assert SCANNER.look("", "\ud800赌博", last=True)[0] == Hit("gambling", 1, 3, "赌博")
+
+
+def test_the_tail_passes_over_what_has_no_width():
+    assert tail("x", "") == "x"
+    assert tail("x", "A\u200b") == "a"
+    assert tail("x", "\u200b") == "x"
+
+
+@settings(max_examples=1500, deadline=None)
+@given(TEXTS)
+def test_the_quick_way_and_the_thorough_way_agree(text):
+    quick = SCANNER.find(text.encode("utf-8", "surrogatepass"))
+    assert quick == SCANNER.look("", text, last=True)[0]
+    assert quick == PORTABLE.find(text.encode("utf-8", "surrogatepass"))
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXTS)
+def test_any_split_in_two_shows_the_same(text):
+    whole = shown(SCANNER, [text])
+    for cut in range(len(text) + 1):
+        assert shown(SCANNER, [text[:cut], text[cut:]]) == whole
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXTS, st.randoms())
+def test_any_split_in_many_shows_the_same(text, random):
+    pieces, rest = [], text
+    while rest:
+        size = random.randint(0, 3)
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert shown(SCANNER, [*pieces, ""]) == shown(SCANNER, [text])
+
+
+@pytest.mark.parametrize("term", [*LISTED, "f*u*c*k", "f u c k", "賭 博 網", "ＱＱ群"])
+def test_every_split_in_three_of_every_term_stops_before_it(term):
+    text = f"好的, {term} 吗"
+    whole = shown(SCANNER, [text])
+    assert whole[1]
+    for first in range(len(text) + 1):
+        for second in range(first, len(text) + 1):
+            assert shown(SCANNER, [text[:first], text[first:second], text[second:]]) == whole
