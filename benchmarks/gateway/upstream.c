@@ -1,0 +1,167 @@
+/* The upstream of the benchmarks: one thread, epoll, HTTP/1.1 keep-alive, fixed answers.
+ *
+ *   ./upstream PORT [EVENTS [PACE_MS]]
+ *
+ * A body that holds "stream":true is answered with EVENTS server-sent events (default 64) of about 193 bytes and
+ * [DONE]: in one burst, or one event each PACE_MS. Any other body gets one JSON answer of about 640 bytes.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONNECTIONS = 65536, BUFFER = 65536 };
+
+struct conn {
+    char *in;
+    size_t used;
+    int streaming, next;
+    double due;
+};
+
+static struct conn conns[CONNECTIONS];
+static char plain[2048], *burst, *event_frames[4096], stream_head[256], last[64];
+static size_t plain_len, burst_len, event_lens[4096], last_len;
+static int events = 64, pace_ms = 0, live[CONNECTIONS], lives = 0;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void send_all(int fd, const char *data, size_t len) {
+    while (len) {
+        ssize_t n = write(fd, data, len);
+        if (n > 0) { data += n; len -= n; }
+        else if (errno != EAGAIN) return;
+    }
+}
+
+static void prepare(void) {
+    char text[400] = "";
+    for (int i = 0; i < 8; i++) strcat(text, "The quick brown fox jumps over the lazy dog. ");
+    char body[1024];
+    int n = snprintf(body, sizeof body,
+        "{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"bench\","
+        "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],"
+        "\"usage\":{\"prompt_tokens\":210,\"completion_tokens\":90,\"total_tokens\":300}}", text);
+    plain_len = snprintf(plain, sizeof plain,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
+    int head = snprintf(stream_head, sizeof stream_head,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    burst = malloc(events * 400 + 4096);
+    memcpy(burst, stream_head, head);
+    burst_len = head;
+    for (int i = 0; i < events; i++) {
+        char event[512], frame[600];
+        int finish = i == events - 1;
+        int m = snprintf(event, sizeof event,
+            "data: {\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
+            "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{%s},\"finish_reason\":%s}]}\n\n",
+            finish ? "" : "\"content\":\" word and more\"", finish ? "\"stop\"" : "null");
+        event_lens[i] = snprintf(frame, sizeof frame, "%x\r\n%s\r\n", m, event);
+        event_frames[i] = strdup(frame);
+        memcpy(burst + burst_len, frame, event_lens[i]);
+        burst_len += event_lens[i];
+    }
+    last_len = snprintf(last, sizeof last, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+    memcpy(burst + burst_len, last, last_len);
+    burst_len += last_len;
+}
+
+static void answer(int fd, const char *body, size_t len) {
+    if (!memmem(body, len, "\"stream\":true", 13) && !memmem(body, len, "\"stream\": true", 14)) {
+        send_all(fd, plain, plain_len);
+    } else if (!pace_ms) {
+        send_all(fd, burst, burst_len);
+    } else {
+        send_all(fd, stream_head, strlen(stream_head));
+        conns[fd].streaming = 1;
+        conns[fd].next = 0;
+        conns[fd].due = now() + pace_ms * 1e-3;
+        live[lives++] = fd;
+    }
+}
+
+static void drop(int fd) {
+    for (int i = 0; i < lives; i++) if (live[i] == fd) { live[i] = live[--lives]; break; }
+    conns[fd].streaming = 0;
+    conns[fd].used = 0;
+    close(fd);
+}
+
+static void consume(int fd) {
+    struct conn *c = &conns[fd];
+    for (;;) {
+        ssize_t n = read(fd, c->in + c->used, BUFFER - c->used);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) { drop(fd); return; }
+        if (n < 0) break;
+        c->used += n;
+        if (c->used == BUFFER) break;
+    }
+    for (;;) {
+        char *end = memmem(c->in, c->used, "\r\n\r\n", 4);
+        if (!end) return;
+        size_t head = end - c->in + 4, body = 0;
+        for (char *p = c->in; p < end; p++)
+            if ((*p == 'C' || *p == 'c') && !strncasecmp(p, "content-length:", 15)) { body = atoi(p + 15); break; }
+        if (c->used < head + body) return;
+        answer(fd, c->in + head, body);
+        memmove(c->in, c->in + head + body, c->used - head - body);
+        c->used -= head + body;
+    }
+}
+
+static void pace(void) {
+    double t = now();
+    for (int i = 0; i < lives; i++) {
+        int fd = live[i];
+        struct conn *c = &conns[fd];
+        if (c->due > t) continue;
+        send_all(fd, event_frames[c->next], event_lens[c->next]);
+        c->due += pace_ms * 1e-3;
+        if (++c->next == events) {
+            send_all(fd, last, last_len);
+            c->streaming = 0;
+            live[i--] = live[--lives];
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 2) events = atoi(argv[2]);
+    if (argc > 3) pace_ms = atoi(argv[3]);
+    prepare();
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 4096)) { perror("upstream"); return 1; }
+    int epoll = epoll_create1(0);
+    struct epoll_event add = {.events = EPOLLIN, .data.fd = listener}, ready[256];
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &add);
+    for (;;) {
+        int n = epoll_wait(epoll, ready, 256, lives ? 1 : -1);
+        for (int i = 0; i < n; i++) {
+            int fd = ready[i].data.fd;
+            if (fd != listener) { consume(fd); continue; }
+            int caller = accept4(listener, 0, 0, SOCK_NONBLOCK);
+            if (caller < 0 || caller >= CONNECTIONS) continue;
+            setsockopt(caller, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+            if (!conns[caller].in) conns[caller].in = malloc(BUFFER);
+            conns[caller].used = 0;
+            add.data.fd = caller;
+            epoll_ctl(epoll, EPOLL_CTL_ADD, caller, &add);
+        }
+        if (lives) pace();
+    }
+}
