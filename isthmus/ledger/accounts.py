@@ -185,6 +185,9 @@ class Accounts:
             raise Refusal("bad_field", field="kind", reason="it is one of " + ", ".join(KINDS))
         if consent.scope not in ("once", "always"):
             raise Refusal("bad_field", field="scope", reason="it is once or always")
+        for field, longest in _LONGEST.items():
+            if len(getattr(consent, field)) > longest:
+                raise Refusal("bad_field", field=field, reason=f"it has at most {longest} characters")
         consent.id = consent.id or f"cns_{secrets.token_urlsafe(16)}"
 
     def give_consent(self, consent: Consent) -> Consent:
@@ -281,6 +284,8 @@ class Accounts:
 
 
 _CONSENT_WORDS = ("id", "tenant", "kind", "recipient", "region", "feature", "scope", "subject", "language")
+
+_LONGEST = {each.name: each.type.length or 0 for each in _consents.c if isinstance(each.type, sa.String)}
 
 
 def _consent(row: Any) -> Consent:

@@ -15,7 +15,6 @@ Source: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import os
 import secrets
@@ -87,19 +86,24 @@ def read(note: bytes) -> Checkpoint:
         if not (chain.startswith("chain ") and at.startswith("at ") and previous.startswith("previous ")):
             raise BadCheckpointError("the note is not a checkpoint")
         return Checkpoint(origin, int(size), _hash(root), _hash(chain[6:]), int(at[3:]), _hash(previous[9:]), note)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise BadCheckpointError("the note is not a checkpoint") from error
 
 
 def check(checkpoint: Checkpoint, node: str, public: bytes) -> None:
     """Raises BadCheckpointError unless the Ed25519 key `public` (32 bytes) of `node` signed this note."""
     body, _, line = checkpoint.note.decode().partition("\n\n")
+    if not line.startswith(f"{_DASH}{node} "):
+        raise BadCheckpointError("the checkpoint is another node's")
     try:
         signature = b64decode(line.removeprefix(f"{_DASH}{node} ").rstrip("\n"), validate=True)
-        if signature[:4] != key_id(node, public):
-            raise BadCheckpointError("the checkpoint names another key")
+    except ValueError as error:
+        raise BadCheckpointError("the checkpoint's signature is not one") from error
+    if signature[:4] != key_id(node, public):
+        raise BadCheckpointError("the checkpoint names another key")
+    try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], body.encode() + b"\n")
-    except (InvalidSignature, binascii.Error, ValueError) as error:
+    except InvalidSignature as error:
         raise BadCheckpointError("the checkpoint's signature is not this node's") from error
 
 
@@ -136,7 +140,7 @@ def public_key(folder: Path) -> tuple[str, bytes]:
     try:
         node, _, key = (folder / "node.pub").read_text("ascii").strip().partition(" ")
         return node, _hash(key)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise BadCheckpointError("node.pub is damaged") from error
 
 

@@ -65,14 +65,20 @@ class Finder:
         self._paths = sorted(folder.glob("*.seg"))
         self._firsts = [int(path.stem) for path in self._paths]
         self._known: dict[tuple[int, int], bytes] = {}
-        if self._firsts and self._firsts[0]:
+        self._oldest = self._firsts[0] if self._firsts else 0
+        if self._oldest:
             # What was retired lives on in the peaks that the oldest segment begins with.
-            header = frame.read_header(self._paths[0].read_bytes()[: frame.header_size(self._firsts[0])])
+            header = frame.read_header(self._paths[0].read_bytes()[: frame.header_size(self._oldest)])
             self._known.update(zip(tree.peak_names(header.first), header.peaks, strict=True))
 
     def __call__(self, level: int, index: int) -> bytes:
         name = (level, index)
-        if name not in self._known:
+        if name in self._known:
+            return self._known[name]
+        if level < LEVELS[0] and index << level < self._oldest < index + 1 << level:
+            # Half of it was retired: its left parts are peaks, its right parts are still entries.
+            self._known[name] = tree.join(self(level - 1, 2 * index), self(level - 1, 2 * index + 1))
+        else:
             base = min(level // tree.STORED * tree.STORED, LEVELS[-1])
             span = 1 << (level - base)
             self._known[name] = tree.lift(self._stored(base, index * span, span))

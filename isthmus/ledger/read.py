@@ -85,7 +85,7 @@ def _likely(paths: list[Path], wanted: tuple[int, int]) -> list[Path]:
     Ids are given in order and written nearly in order, so the entry lies in the last segment whose first id is not
     above the wanted one, or in those written at most LONGEST before or after it.
     """
-    marks = [(path, *_mark(path)) for path in paths]
+    marks = [mark for path in paths if (mark := _mark(path)) is not None]
     at = max((index for index, (_, _, first) in enumerate(marks) if first <= wanted), default=0)
     if not marks:
         return []
@@ -99,16 +99,16 @@ def _likely(paths: list[Path], wanted: tuple[int, int]) -> list[Path]:
     return [marks[index][0] for index in sorted(near, key=lambda index: (abs(index - at), index < at))]
 
 
-def _mark(path: Path) -> tuple[int, tuple[int, int]]:
-    """When a segment was begun (ms), and the first id in it."""
+def _mark(path: Path) -> tuple[Path, int, tuple[int, int]] | None:
+    """A segment, when it was begun (ms), and the first id in it; None when it has no whole entry."""
     with path.open("rb") as file:
-        block = file.read(8192)
+        block = file.read(frame.LIMIT + 4096)  # the longest entry and the longest header
     try:
         header = frame.read_header(block)
         payload = next(frame.payloads(block, header.size, 0))
-        return header.made, _parts(decode(payload).id)[1] or (0, 0)
+        return path, header.made, _parts(decode(payload).id)[1] or (0, 0)
     except (frame.BrokenSegmentError, StopIteration, msgspec.MsgspecError):
-        return 0, (0, 0)
+        return None
 
 
 def _search(path: Path, id: str) -> tuple[Place, bytes] | None:

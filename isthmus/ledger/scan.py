@@ -63,7 +63,8 @@ def scan(wish: Wish) -> Scan:
     tree = Frontier(header.first, header.peaks)
     reading = _Reading(wish.kind)
     heads = {}
-    chain, broken = header.chain, None
+    chain, size, broken = header.chain, header.first, None
+    leaves: list[bytes] = []
     if header.first in wish.sizes:
         heads[header.first] = (tree.root(), chain)
     try:
@@ -73,15 +74,18 @@ def scan(wish: Wish) -> Scan:
             if link != record.chain:
                 broken = Broken(record.offset, "an entry does not fit the chain", torn=False)
                 break
-            if not reading.accept(record.payload, tree.size):
+            if not reading.accept(record.payload, size):
                 broken = Broken(record.offset, f"this is no {wish.kind} that this version knows", torn=False)
                 break
-            chain = link
-            tree.append(leaf)
-            if tree.size in wish.sizes:
-                heads[tree.size] = (tree.root(), chain)
+            chain, size = link, size + 1
+            leaves.append(leaf)
+            if size in wish.sizes:
+                tree.extend(leaves)
+                leaves = []
+                heads[size] = (tree.root(), chain)
     except frame.BrokenSegmentError as error:
         broken = Broken(error.damage.offset, error.damage.reason, torn=True)
+    tree.extend(leaves)
     return Scan(
         wish.path,
         len(block),

@@ -12,16 +12,19 @@ from hashlib import sha256
 EMPTY = sha256(b"").digest()
 STORED = 8  # every eighth level is kept in a file, so that a proof hashes some hundred nodes, not the whole log
 
+_inner = sha256(b"\x01").copy  # copying a started hash costs a third less than starting one
 FindNode = Callable[[int, int], bytes]
 
 
 def join(left: bytes, right: bytes) -> bytes:
     """The hash of an inner node (RFC 9162, section 2.1.1)."""
-    return sha256(b"\x01" + left + right).digest()
+    node = _inner()
+    node.update(left + right)
+    return node.digest()
 
 
 class Frontier:
-    """The right edge of a growing tree: one hash for each perfect subtree, largest first. Appending costs one hash.
+    """The right edge of a growing tree: one hash for each perfect subtree. Appending costs one hash for each leaf.
 
     `grown` collects (level, hash) of each node that became whole on a stored level; whoever keeps them empties it.
     """
@@ -29,39 +32,39 @@ class Frontier:
     __slots__ = ("_peaks", "grown", "size")
 
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
+        """Go on from a tree of `size` leaves with these peaks, largest first."""
         self.size = size
-        self._peaks = list(peaks)
+        levels = (level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1)
+        self._peaks = dict(zip(levels, peaks, strict=True))  # by level
         self.grown: list[tuple[int, bytes]] = []
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
-        return tuple(self._peaks)
+        """Hashes of the perfect subtrees, largest first."""
+        return tuple(self._peaks[level] for level in sorted(self._peaks, reverse=True))
+
+    def extend(self, leaves: list[bytes]) -> None:
+        """Add leaf hashes, level by level: cheaper for a group than one by one."""
+        nodes, level, peaks = leaves, 0, self._peaks
+        self.size += len(leaves)
+        while nodes:
+            if level in peaks:
+                nodes = [peaks.pop(level), *nodes]
+            if len(nodes) & 1:
+                peaks[level] = nodes[-1]
+            pairs = iter(nodes)
+            nodes = [join(left, right) for left, right in zip(pairs, pairs)]  # noqa: B905  # an odd one out waits
+            level += 1
+            if level % STORED == 0 and nodes:
+                self.grown.extend((level, node) for node in nodes)
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash."""
-        peaks, size = self._peaks, self.size
-        self.size = size + 1
-        if size & 0xFF == 0xFF:
-            self._append_slowly(leaf, size)
-            return
-        while size & 1:
-            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
-            size >>= 1
-        peaks.append(leaf)
-
-    def _append_slowly(self, node: bytes, size: int) -> None:
-        level = 0
-        while size & 1:
-            node = join(self._peaks.pop(), node)
-            size >>= 1
-            level += 1
-            if level % STORED == 0:
-                self.grown.append((level, node))
-        self._peaks.append(node)
+        self.extend([leaf])
 
     def root(self) -> bytes:
         """The tree's root as it stands."""
-        return fold(self._peaks)
+        return fold(list(self.peaks))
 
 
 def fold(peaks: list[bytes]) -> bytes:

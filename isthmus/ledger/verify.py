@@ -125,7 +125,7 @@ def _compare(folder: Path, house: _Log, shards: list[_Log], report: Report) -> N
 class _Log:
     """The check of one log: `wishes` says what to scan, `take` joins each scan to the one before, `finish` ends it."""
 
-    def __init__(self, folder: Path, head: Path, name: str, node: str, public: bytes, report: Report) -> None:  # noqa: PLR0917
+    def __init__(self, folder: Path, head: Path, name: str, node: str, public: bytes, report: Report) -> None:
         self.name = name
         self.known: dict[str, dict[bytes, int]] = {}
         self.wished = 0

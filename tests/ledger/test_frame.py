@@ -1,0 +1,76 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.ledger import frame
+
+
+def segment(payloads, first=0, peaks=()):
+    chain = frame.ORIGIN
+    block = frame.write_header(frame.Header(first, 7, chain, peaks))
+    for payload in payloads:
+        chain = frame.link(chain, frame.leaf_hash(payload))
+        block += frame.write_record(chain, payload)
+    return block
+
+
+@given(st.lists(st.binary(max_size=300), max_size=8), st.integers(0, 7))
+def test_what_was_written_is_read(payloads, first):
+    peaks = tuple(bytes([at]) * 32 for at in range(first.bit_count()))
+    block = segment(payloads, first, peaks)
+    header = frame.read_header(block)
+    assert header == frame.Header(first, 7, frame.ORIGIN, peaks)
+    assert [record.payload for record in frame.records(block, header.size)] == payloads
+    assert list(frame.payloads(block, header.size, 0)) == payloads
+
+
+def test_a_segment_cut_anywhere_ends_with_its_last_whole_record():
+    block = segment([b"one", b"two", b"three"])
+    ends = [record.offset for record in frame.records(block, 60)] + [len(block)]
+    for cut in range(60, len(block)):
+        if cut in ends:
+            whole = [record.payload for record in frame.records(block[:cut], 60)]
+        else:
+            whole = list(frame.payloads(block[:cut], 60, 0))
+            with pytest.raises(frame.BrokenSegmentError) as broken:
+                list(frame.records(block[:cut], 60))
+            assert broken.value.damage.offset == max(end for end in ends if end < cut)
+        assert whole == [b"one", b"two", b"three"][: sum(end <= cut for end in ends[1:])]
+        assert list(frame.payloads(block[:cut], 60, 0)) == whole
+
+
+@pytest.mark.parametrize("cut", [0, 1, 59, 60, 91])
+def test_a_cut_header_is_told(cut):
+    block = segment([b"one"], first=1, peaks=(b"p" * 32,))
+    with pytest.raises(frame.BrokenSegmentError, match="cut"):
+        frame.read_header(block[:cut])
+
+
+def test_every_flipped_bit_of_a_header_is_told():
+    block = segment([], first=3, peaks=(b"p" * 32, b"q" * 32))
+    for at in range(len(block) * 8):
+        flipped = bytearray(block)
+        flipped[at // 8] ^= 1 << at % 8
+        with pytest.raises(frame.BrokenSegmentError):
+            frame.read_header(bytes(flipped))
+
+
+def test_every_flipped_bit_of_a_record_is_told():
+    block = segment([b"payload"])
+    for at in range(60 * 8, len(block) * 8):
+        flipped = bytearray(block)
+        flipped[at // 8] ^= 1 << at % 8
+        with pytest.raises(frame.BrokenSegmentError):
+            list(frame.records(bytes(flipped), 60))
+
+
+def test_an_impossible_length_is_not_believed():
+    block = segment([]) + b"\x7f" + bytes(39) + bytes(100)
+    with pytest.raises(frame.BrokenSegmentError, match="impossible length"):
+        list(frame.records(block, 60))
+
+
+def test_payloads_can_be_skipped():
+    block = segment([b"one", b"two", b"three"])
+    assert list(frame.payloads(block, 60, 2)) == [b"three"]
+    assert list(frame.payloads(block, 60, 3)) == []
