@@ -1,7 +1,8 @@
 # Everything runs in .venv, which is made from the locks in requirements/ and nothing else: wheels only, each checked
 # against its SHA-256. Nothing here needs root or a compiler.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3.11 python3; do $$name -c '$(USABLE)' 2>/dev/null && command -v $$name && break; done)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all:
 LINK := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
@@ -17,9 +18,10 @@ up: .venv/run.stamp  ## install, fetch the model, start everything
 install: .venv/run.stamp  ## what `make up` installs, without starting
 
 .venv/python.stamp:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3.11, or say make PYTHON=/path/to/python"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed (Debian: apt install python3.11-venv)"; exit 1; }
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or newer with its venv module is needed (Debian: apt install python3.11 python3.11-venv)."; \
+		echo "Or name one: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/run.stamp: .venv/python.stamp requirements/run.txt pyproject.toml
