@@ -1,0 +1,279 @@
+"""The OpenAI chat wire: what is read is read strictly, what is not read stays as it came."""
+
+import json
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.core.errors import Refusal
+from isthmus.core.secret import Withheld
+from isthmus.core.wire import Ask, Chunk, Message, Said, decode_ask, rewrite_texts
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def asked(messages=HI, **fields):
+    return decode_ask(json.dumps({"model": "auto", "messages": messages, **fields}).encode())
+
+
+def refused(body):
+    with pytest.raises(Refusal) as caught:
+        decode_ask(body)
+    return caught.value.code, caught.value.fields
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def test_a_plain_question_is_read():
+    ask = asked()
+    assert (ask.model, ask.stream, ask.include_usage) == ("auto", False, False)
+    assert list(ask.texts()) == ["hi"]
+
+
+def test_a_streamed_question_with_usage_is_read():
+    ask = asked(stream=True, stream_options={"include_usage": True})
+    assert (ask.stream, ask.include_usage) == (True, True)
+
+
+def test_stream_options_without_a_word_of_usage_ask_for_none():
+    assert asked(stream=True, stream_options={}).include_usage is False
+
+
+def test_every_text_of_a_message_is_found_in_its_order():
+    messages = [
+        {"role": "system", "content": "one"},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "two"}, {"type": "image_url", "image_url": {"url": "u"}}],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "reasoning_content": "three",
+            "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":"four"}'}},
+                {"id": "d", "type": "custom"},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "five"},
+    ]
+    assert list(asked(messages).texts()) == ["one", "two", "three", '{"a":"four"}', "five"]
+
+
+@pytest.mark.parametrize("name", ["stream", "stream_options", "n", "max_tokens", "tools", "made_up"])
+def test_null_means_that_the_caller_left_the_field_out(name):
+    assert name not in asked(**{name: None}).fields
+
+
+@pytest.mark.parametrize("name", ["model", "messages"])
+def test_null_where_a_value_is_required_is_as_good_as_nothing(name):
+    body = {"model": "auto", "messages": HI, name: None}
+    assert refused(json.dumps(body).encode()) == ("bad_field", {"field": name, "reason": "it is required"})
+
+
+def test_the_word_null_inside_a_text_changes_nothing():
+    assert list(asked([{"role": "user", "content": "null"}]).texts()) == ["null"]
+
+
+def test_unknown_fields_stay_raw_to_the_byte():
+    ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"hi"}],"made_up": { "a" :1.00, "a":2 }}')
+    assert bytes(ask.fields["made_up"]) == b'{ "a" :1.00, "a":2 }'
+
+
+def test_a_field_given_twice_is_one_field_and_what_is_read_is_what_is_kept():
+    ask = decode_ask(b'{"model":"one","messages":[{"role":"user","content":"hi"}],"model":"two"}')
+    assert ask.model == "two"
+    assert bytes(ask.fields["model"]) == b'"two"'
+
+
+def test_a_name_written_with_escapes_is_the_same_name():
+    assert decode_ask(b'{"mod\\u0065l":"a","messages":[{"role":"user","cont\\u0065nt":"x"}]}').model == "a"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"null",
+        b"{} {}",
+        b'\xef\xbb\xbf{"model":"a"}',
+        b'{"model":NaN}',
+        b"{'model':1}",
+        b'{"\xff":1}',
+        b'{"a":' + b"[" * 100_000,
+    ],
+    ids=["nothing", "half", "array", "string", "null", "two", "BOM", "NaN", "quotes", "not UTF-8", "too deep"],
+)
+def test_what_is_not_one_json_object_is_refused(body):
+    assert refused(body)[0] == "bad_json"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", 5),
+        ("model", ["auto"]),
+        ("messages", {}),
+        ("messages", "hi"),
+        ("messages", []),
+        ("messages", [{}]),
+        ("messages", ["hi"]),
+        ("messages", [{"role": "king", "content": "x"}]),
+        ("messages", [{"role": None, "content": "x"}]),
+        ("messages", [{"role": "user", "content": 7}]),
+        ("messages", [{"role": "user", "content": {"type": "text", "text": "x"}}]),
+        ("messages", [{"role": "user", "content": [{"text": "x"}]}]),
+        ("messages", [{"role": "user", "content": [{"type": "text", "text": 7}]}]),
+        ("messages", [{"role": "assistant", "tool_calls": [{"function": {"arguments": {}}}]}]),
+        ("stream", 1),
+        ("stream", "true"),
+        ("stream_options", []),
+        ("stream_options", {"include_usage": "yes"}),
+        ("n", 2),
+        ("n", 0),
+        ("n", 1.0),
+        ("n", "1"),
+    ],
+)
+def test_a_field_of_the_wrong_shape_is_refused_by_its_name(field, value):
+    code, fields = refused(json.dumps({"model": "auto", "messages": HI, field: value}).encode())
+    assert (code, fields["field"]) == ("bad_field", field)
+
+
+def test_one_answer_may_be_asked_for_by_its_number():
+    assert asked(n=1).model == "auto"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"auto","messages":[{"role":"user","content":["CANARY"]}]}',
+        b'{"model":"auto","messages":[{"role":"CANARY","content":"x"}]}',
+        b'{"model":"auto","messages":[{"role":"user","content":"CANARY"}],"n":"CANARY"}',
+        b'{"model":"auto","messages":[{"role":"user","content":"CANARY"}',
+        b'{"model":"auto","messages":[{"role":"user","content":"CANARY\xff"}]}',
+    ],
+)
+def test_a_refusal_never_repeats_what_was_written(body):
+    with pytest.raises(Refusal) as caught:
+        decode_ask(body)
+    assert b"CANARY" not in caught.value.encode()
+
+
+def test_questions_and_answers_cannot_be_printed():
+    for kind in (Ask, Message, Said, Chunk):
+        assert issubclass(kind, Withheld)
+    assert "hi" not in repr(asked())
+
+
+# -- rewriting ----------------------------------------------------------------------------------------------
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+# Names of fields that nobody here reads.
+names = st.text(string.ascii_lowercase, min_size=1, max_size=5).map("x_".__add__)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=5,
+)
+others = st.dictionaries(names, anything, max_size=2)
+
+
+def shaped(required, optional):
+    """A JSON object with these fields, and others that nobody here reads."""
+    return st.builds(lambda own, rest: {**own, **rest}, st.fixed_dictionaries(required, optional=optional), others)
+
+
+parts = shaped({"type": st.sampled_from(["text", "image_url", "file"])}, {"text": st.none() | words})
+functions = shaped({}, {"name": words, "arguments": st.none() | words})
+calls = shaped({}, {"function": st.none() | functions, "index": st.integers(0, 9), "id": words})
+messages = st.lists(
+    shaped(
+        {"role": st.sampled_from(["system", "user", "assistant", "tool"])},
+        {
+            "content": st.none() | words | st.lists(parts, max_size=3),
+            "reasoning_content": st.none() | words,
+            "tool_calls": st.none() | st.lists(calls, max_size=2),
+            "name": words,
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def bare(raw):
+    """`raw` messages with every text that policies read taken out: what must never change."""
+    found = json.loads(raw)
+    for message in found:
+        content = message.get("content")
+        if isinstance(content, str):
+            message["content"] = "-"
+        for part in content if isinstance(content, list) else ():
+            if part.get("text") is not None:
+                part["text"] = "-"
+        if message.get("reasoning_content"):
+            message["reasoning_content"] = "-"
+        for call in message.get("tool_calls") or ():
+            if (call.get("function") or {}).get("arguments"):
+                call["function"]["arguments"] = "-"
+    return found
+
+
+@given(messages)
+def test_rewriting_changes_exactly_the_texts_that_are_read_and_nothing_else(messages):
+    ask = asked(messages)
+    before = bytes(ask.fields["messages"])
+    seen = []
+
+    def change(text):
+        seen.append(text)
+        return f"<{text}>"
+
+    after = rewrite_texts(before, change)
+    again = decode_ask(b'{"model":"auto","messages":%b}' % after)
+    assert seen == list(ask.texts())
+    assert list(again.texts()) == [f"<{text}>" for text in seen]
+    assert bare(after) == bare(before)
+
+
+@given(messages)
+def test_rewriting_without_a_change_changes_nothing(messages):
+    raw = bytes(asked(messages).fields["messages"])
+    assert json.loads(rewrite_texts(raw, lambda text: text)) == json.loads(raw)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="typed reading takes the last of two equal names, but the raw bytes go on with both: a partner that takes "
+    "the first reads words that no policy has seen",
+)
+def test_a_name_given_twice_inside_a_message_is_refused_or_made_one():
+    raw = b'[{"role":"user","content":"unseen","content":"seen"}]'
+    try:
+        ask = decode_ask(b'{"model":"auto","messages":%b}' % raw)
+    except Refusal:
+        return
+    assert b"unseen" not in bytes(ask.fields["messages"])
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="numbers and strings in fields that are not read are not checked when the body is read, and break the "
+    "rewriting later (500 instead of 400)",
+)
+@pytest.mark.parametrize("value", [b"1e400", b'"\xff"'], ids=["too large a number", "not UTF-8"])
+def test_what_cannot_be_rewritten_is_refused_when_it_is_read(value):
+    raw = b'[{"role":"user","content":"x","made_up":%b}]' % value
+    try:
+        decode_ask(b'{"model":"auto","messages":%b}' % raw)
+    except Refusal:
+        return
+    assert rewrite_texts(raw, str.upper)
