@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from isthmus.device import download
 from isthmus.device.download import Limits, SourceError, fetch
 
 BODY = bytes(range(256)) * 4096
-QUICK = Limits(connect_s=1.0, stall_s=0.05, tries=3)
+PATIENT = Limits(connect_s=5.0, stall_s=10.0, tries=3)
+IMPATIENT = Limits(connect_s=5.0, stall_s=0.3, tries=3)
 
 
-def bring(url: str, part: Path, *, size: int | None = len(BODY), limits: Limits = QUICK) -> list[int]:
+def bring(url: str, part: Path, *, size: int | None = len(BODY), limits: Limits = PATIENT) -> list[int]:
     heard: list[int] = []
     fetch(url, part, size=size, limits=limits, progress=heard.append)
     return heard
@@ -50,7 +53,7 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(hub, part: Path) ->
 
 def test_a_host_that_falls_silent_is_asked_again_for_the_rest(hub, part: Path) -> None:
     hub.script = ["stall:300000"]
-    bring(hub.url("/model"), part)
+    bring(hub.url("/model"), part, limits=IMPATIENT)
     assert part.read_bytes() == BODY
     assert len(hub.requests) == 2
 
@@ -59,14 +62,14 @@ def test_a_host_that_stays_silent_is_given_up_and_the_beginning_kept(hub, part: 
     part.write_bytes(BODY[:1000])
     hub.script = ["stall:0"] * 9
     with pytest.raises(SourceError, match="did not answer in time, 3 times"):
-        bring(hub.url("/model"), part)
+        bring(hub.url("/model"), part, limits=IMPATIENT)
     assert part.read_bytes() == BODY[:1000]
 
 
 def test_a_host_that_never_sends_a_byte_is_given_up_at_once(hub, part: Path) -> None:
     hub.script = ["stall:0"] * 9
     with pytest.raises(SourceError, match="did not answer in time"):
-        bring(hub.url("/model"), part)
+        bring(hub.url("/model"), part, limits=IMPATIENT)
     assert len(hub.requests) == 1
 
 
@@ -112,6 +115,50 @@ def test_what_is_whole_already_is_not_asked_for(hub, part: Path) -> None:
 def test_a_host_that_refuses_is_said_so(part: Path, closed_port: int) -> None:
     with pytest.raises(SourceError, match="refused the connection"):
         bring(f"http://127.0.0.1:{closed_port}/model", part)
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port whose queue is full: to connect there is to wait for ever, as behind a firewall that drops."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = []
+        for _ in range(4):
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+        for one in waiting:
+            one.close()
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """Every name leads to these ports on this machine, in this order."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_a_blocked_address_costs_only_its_share_of_the_time(
+    hub, part: Path, black_hole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving(monkeypatch, black_hole, black_hole, hub.server_port)
+    bring("http://hub.test/model", part, limits=Limits(connect_s=0.9, stall_s=10.0))
+    assert part.read_bytes() == BODY
+
+
+def test_a_host_that_is_blocked_on_every_address_is_given_up(
+    part: Path, black_hole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving(monkeypatch, black_hole, black_hole)
+    with pytest.raises(SourceError, match="did not answer in time"):
+        bring("http://hub.test/model", part, limits=Limits(connect_s=0.1))
+
+
+def test_a_name_without_addresses_is_said_so(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch)
+    with pytest.raises(SourceError, match="not known"):
+        bring("http://hub.test/model", part)
 
 
 def test_a_file_url_is_read_and_a_missing_one_named(tmp_path: Path, part: Path) -> None:

@@ -35,7 +35,7 @@ def entry(*sources: catalogue.Source, body: bytes = BODY) -> Entry:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models", limits=Limits(connect_s=1.0, stall_s=0.05, tries=2), clock=FakeClock(NOW))
+    return Store(tmp_path / "models", limits=Limits(connect_s=5.0, stall_s=10.0, tries=2), clock=FakeClock(NOW))
 
 
 @pytest.fixture
