@@ -20,6 +20,7 @@ def give(accounts: Accounts, ledger: Ledger, consent: Consent, clock: Clock, sig
     Raises Refusal bad_field, ledger_failed; nothing is kept then.
     """
     accounts.check_consent(consent)
+    ledger.check()
     receipt = _receipt(ledger, consent, clock, "given", accounts.commitment(consent.tenant, consent.subject))
     receipt.signature = signature
     ledger.append(receipt)
@@ -33,6 +34,7 @@ def withdraw(accounts: Accounts, ledger: Ledger, id: str, clock: Clock) -> Conse
     Raises Refusal unknown_consent, ledger_failed.
     """
     consent = accounts.withdraw_consent(id)
+    ledger.check()
     receipt = _receipt(ledger, consent, clock, "withdrawn", accounts.commitment(consent.tenant, consent.subject))
     ledger.append(receipt)
     return receipt

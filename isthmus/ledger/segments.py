@@ -110,13 +110,20 @@ class Ledger:
         return self._prefix + str(self._count())
 
     def append(self, entry: Entry) -> None:
-        """Queue an entry; it is durable within WINDOW and one fdatasync. Raises Refusal ledger_failed."""
-        if self.failed is not None:
-            raise _refusal(self.failed)
+        """Queue an entry; it is durable within WINDOW and one fdatasync.
+
+        Never raises, because answers end here: what comes after a failure is lost, and `failed` says so. Whoever
+        must know asks `check` before or `durable` after.
+        """
         self._queue.append(entry)
         if not self._awake:
             self._awake = True
             self._wake.set()
+
+    def check(self) -> None:
+        """Raises Refusal ledger_failed when nothing can be remembered any more."""
+        if self.failed is not None:
+            raise _refusal(self.failed)
 
     def durable(self) -> asyncio.Future[None]:
         """A future of the running loop, done when everything appended before is on disk.

@@ -43,8 +43,11 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
 
     def keep(ex: Exchange) -> None:
         ex.held[NAME] = span
+        if NAME not in ex.met:
+            ex.met.append(NAME)
 
-    return Stage(NAME, on_response=keep)
+    # On the way in, so that an answer that breaks off is kept as long as one that ends.
+    return Stage(NAME, on_request=keep)
 
 
 def _days(obligation: Obligation, house: House) -> int:

@@ -86,8 +86,9 @@ def test_nothing_is_acknowledged_after_the_disk_failed(folder, clock, make, brok
     assert refusal.value.code == "ledger_failed"
     assert "Input/output error" in refusal.value.sentence()
     assert ledger.failed == "Input/output error"
+    ledger.append(make("after"))
     with pytest.raises(Refusal, match="ledger_failed"):
-        ledger.append(make("after"))
+        ledger.check()
     with pytest.raises(Refusal, match="ledger_failed"):
         ledger.flush()
     ledger.close()
@@ -145,9 +146,12 @@ def test_a_loop_that_ended_is_not_called(folder, clock):
 
 def test_a_closed_ledger_takes_nothing(folder, clock, make):
     ledger = Ledger.open(folder, "w0", clock)
+    ledger.check()
     ledger.close()
+    ledger.append(make("late"))
     with pytest.raises(Refusal, match="ledger_failed"):
-        ledger.append(make("late"))
+        ledger.check()
+    assert ids(folder) == []
 
 
 def test_a_second_writer_of_the_same_shard_is_refused_and_another_shard_is_not(folder, clock):

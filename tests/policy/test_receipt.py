@@ -42,8 +42,10 @@ def house(clock, **facts):
 
 def span(clock, exchange, *obligations, **facts):
     stage = receipt.compile(obligations, ROUTE, house(clock, **facts))
-    assert (stage.on_request, stage.on_event, stage.awaited) == (None, None, None)
-    stage.on_response(exchange)
+    assert (stage.on_response, stage.on_event, stage.awaited) == (None, None, None)
+    stage.on_request(exchange)
+    stage.on_request(exchange)
+    assert exchange.met == ["receipt"]
     made = receipt.compose(exchange, clock)
     return made.keep_min, made.keep_max
 
