@@ -208,7 +208,7 @@ def main() -> None:
         rows: dict[str, list[float]] = {}
         for kind, lua in scripts.items():
             for port in (front, ours):
-                load(lua, port, 1.0)
+                load(lua, port, 3.0)
             for _ in range(ROUNDS):
                 rows.setdefault(f"nginx {kind}", []).append(measure(pid_nginx, lua, front, seconds))
                 rows.setdefault(f"isthmus {kind}", []).append(measure(pid_ours, lua, ours, seconds))

@@ -14,7 +14,7 @@ import msgspec
 from isthmus.core import operator as operator_facts
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
-from isthmus.core.decision import Route
+from isthmus.core.decision import Question, Route
 from isthmus.gateway.news import News
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.upstream import Pool
@@ -116,6 +116,10 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
     consents: dict[str, Consent] = {}
     accounts.refresh_consents(consents)
     law = read_law(settings, clock, consents)
+    for _, caller in accounts.callers():
+        if not caller.revoked:
+            # Compiling a decision scans nothing but takes a moment: the first caller should not wait for it.
+            law.table.decide(Question((caller.region,), age=caller.age))
     breakers = Breakers(clock)
     return Corridor(
         table=law.table,

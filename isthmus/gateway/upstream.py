@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_complete",
         "_done",
         "_fields",
+        "_keep",
         "_loop",
         "_parser",
         "_sink",
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
     def _clear(self) -> None:
         self._streaming = False
         self._complete = False
+        self._keep = False
         self._size = 0
         self.started = False
         self._fields.clear()
@@ -158,6 +160,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = True
+        # Asked here, because llhttp forgets the answer's framing with the next byte it is given.
+        self._keep = self._parser.should_keep_alive()
 
     def _finish(self) -> None:
         done, self._done = self._done, None
@@ -214,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return not self._closed and self._done is None and self._complete and bool(self._parser.should_keep_alive())
+        return not self._closed and self._done is None and self._keep
 
 
 class Pool:
