@@ -29,6 +29,9 @@ LOOPBACK = "127.0.0.1"
 SLOTS = 4
 CONTEXT = 4096
 HOPELESS_AFTER = 3
+# A waiting request holds one of the server's threads; with its own choice (6) a short queue hides the health page. For
+# that reason, too, nothing here ends an engine that is silent: it may only be busy.
+HTTP_THREADS = 64
 
 
 def find_binary(environ: Mapping[str, str] | None = None) -> Path:
@@ -134,6 +137,7 @@ class LocalEngine:
             "--ctx-size": slots * context,
             "--threads": threads,
             "--threads-batch": threads,
+            "--threads-http": HTTP_THREADS,
             "--poll": 0,  # threads sleep while they wait; spinning starves whoever shares the cores
             "--cache-ram": 0,  # prompts of finished requests are not kept beyond their slot
             "--log-verbosity": 1,
