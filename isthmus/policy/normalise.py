@@ -52,6 +52,8 @@ def _vanishes(character: str) -> bool:
 def _spell(character: str) -> str | None:
     if _vanishes(character):
         return None
+    if not character.isalnum() and not any(piece.isalnum() for piece in unicodedata.normalize("NFKC", character)):
+        return character  # a sign stays the sign it is: only letters have a common spelling
     out = []
     for piece in unicodedata.normalize("NFKC", character).lower():
         if _vanishes(piece):

@@ -7,21 +7,22 @@ Rules of this room:
 3. The first match is the one that is decided first: by its end (a Latin end is decided one character later), then by
    its start. So it is the same word whether the text came whole or in pieces.
 4. What could still become a match is kept: from the earliest place whose letters are a prefix of some term.
-5. A clean text costs two scans (shapes, terms); folding happens only when a shape was seen.
+5. A clean text costs two scans (terms with marks, shapes); folding happens only when a mark or shape was seen.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from isthmus.core.scanner import Literals, Presence, byte_classes
+from isthmus.core.scanner import Literals, Presence
 from isthmus.policy.normalise import FOLD, changing, fold, offsets, strip
 
 MAX_GAP = 8  # characters a reader reads over; more is a break
-_INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡"  # fmt: skip
+_INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～"
 _SPACE = " \t\u00a0\u2002\u2003\u2009\u3000"
 _READ_OVER = frozenset(_INK + _SPACE)
 _SPACES = frozenset(_SPACE)
@@ -83,34 +84,33 @@ def _spellings(term: _Term) -> set[str]:
     return {term.letters, spaced}
 
 
-_ANY_INK = rb"[#-'*+\-./<=>@\\^_`|~]"
-_ANY_GAP = rb"[#-'*+\-./<=>@\\^_`|~ \t]"
-_BREAK = rb"(?:[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|\xe3\x80[\x80-\x9f]|\xef\xbc[\x81-\x8f\x9a-\xa0])"
-_WIDE = rb"[\x80-\xff]"
-_WORD = rb"[0-9A-Za-z]"
-_LONE = rb"(?:[\xe3-\xe9][\x80-\xbf][\x80-\xbf])"
+# Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
+_SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", "\n", ". ", " - ", "、", "，")
+_SCATTER_SIGNS = frozenset("".join(_SCATTERED))
+_INK_BYTE = rb"[#-'*+\-./<=>@\\^_`|~\t]"
+_WIDE_BYTE = rb"[\x80-\xff]"
+_LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
 
 
-def _shapes() -> list[bytes]:
-    """What a text must show before a word may be hidden in it by more than ASCII case. Checked by property tests."""
-    folded = [*changing(), *(ord(sign) for sign in _INK + _SPACE if ord(sign) > 0x7F)]
-    return [
-        *byte_classes(folded),
-        _WIDE + _ANY_GAP + rb"{1,8}" + _WIDE,
-        _WORD + _ANY_INK + rb"{1,8}(?:" + _WORD + rb"|" + _WIDE + rb")",
-        _WIDE + _ANY_INK + rb"{1,8}" + _WORD,
-        rb"(?:" + _WORD + rb"|" + _WIDE + rb")(?:[ \t]{2}|\t)",
-        rb"(?:^|[^0-9A-Za-z])"
-        + _WORD
-        + _BREAK
-        + rb"{1,8}"
-        + _WORD
-        + _BREAK
-        + rb"{1,8}"
-        + _WORD
-        + rb"(?:[^0-9A-Za-z]|$)",
-        _BREAK + _LONE + _BREAK,
-    ]
+def _marks() -> set[str]:
+    """Strings without which folding finds no more than ASCII case. Checked by property tests."""
+    return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()} | {"  "}
+
+
+def _shapes() -> bytes:
+    """Without this no symbol stands inside a word, no space inside a Chinese one, no letters are scattered."""
+    lone = b"[0-9A-Za-z]"
+    scattered = [lone.join([re.escape(gap.encode())] * 3) for gap in _SCATTERED]
+    ink = _LETTER_BYTE + _INK_BYTE + rb"(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
+    space = _WIDE_BYTE + rb" (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")"
+    return b"|".join([ink, space, *scattered])
+
+
+def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
+    """Whether three letters stand apart on one side too, so that a reader takes them for one word."""
+    if start == 0 or folded[start - 1] == " ":
+        return True
+    return last if end == len(folded) else folded[end] == " "
 
 
 class TermScanner:
@@ -119,7 +119,7 @@ class TermScanner:
     `portable` asks for the standard-library automaton.
     """
 
-    __slots__ = ("_heads", "_letters", "_literals", "_longest", "_phrases", "_shapes", "_starts", "_terms")
+    __slots__ = ("_heads", "_heads3", "_letters", "_literals", "_longest", "_phrases", "_shapes", "_starts", "_terms")
 
     def __init__(self, lists: Mapping[str, str], *, portable: bool = False) -> None:
         read = [term for text, category in lists.items() if (term := _read(text, category)) is not None]
@@ -127,13 +127,15 @@ class TermScanner:
         for term in sorted(read, key=len):
             for spelling in _spellings(term):
                 spelled.setdefault(spelling.encode("utf-8", "surrogatepass"), term)
-        self._terms = [(term, len(spelling), spelling) for spelling, term in spelled.items()]
-        self._literals = Literals(list(spelled), portable=portable)
-        self._shapes = Presence(_shapes(), portable=portable)
+        self._terms = [(term, len(spelling)) for spelling, term in spelled.items()]
+        marks = [mark.encode() for mark in _marks() if mark.encode() not in spelled]
+        self._literals = Literals([*spelled, *marks] if spelled else [], portable=portable)
+        self._shapes = Presence([_shapes()], portable=portable)
         self._letters = sorted({term.letters for term in read})
         self._longest = max(map(len, self._letters), default=0)
         self._starts = frozenset(letters[0] for letters in self._letters)
         self._heads = frozenset(letters[:2] for letters in self._letters)
+        self._heads3 = frozenset(letters[:3] for letters in self._letters)
         self._phrases = frozenset(
             term.letters[place : place + 2] for term in read for place in term.breaks if term.letters[place].isascii()
         )
@@ -142,18 +144,20 @@ class TermScanner:
 
     def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
-        if not self._shapes.seen(data):
-            found = self._literals.search(data)
-            return self._plain(data, found, allowed) if found else None
-        return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
+        padded = b" " + data + b" "
+        found = self._literals.search(padded)
+        if self._shapes.seen(padded) or (found and max(found)[0] >= len(self._terms)):
+            return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
+        return self._plain(data, found, allowed) if found else None
 
     def _plain(self, data: bytes, found: list[tuple[int, int, int]], allowed: Collection[str]) -> Hit | None:
         """Matches in a text without any shape: only the edges are left to judge."""
         best: tuple[int, int] | None = None
         hit = None
         size = len(data)
-        for index, _, end in found:
-            term, length, _ = self._terms[index]
+        for index, _, padded_end in found:
+            term, length = self._terms[index]
+            end = padded_end - 1
             start = end - length
             if term.latin_start and start and data[start - 1 : start].isalnum():
                 continue
@@ -179,6 +183,10 @@ class TermScanner:
         `before` is the folded character that stands before `text` ("" at the beginning): it is no part of a match.
         With `last` nothing follows, so everything is decided. Places are characters of `text`.
         """
+        if not last and text.isascii():
+            word = text.strip(" ")
+            if word.isalnum() and text[-1] != " ":
+                return None, self._word(before if text[0] != " " else "", word, len(text))
         folded = before + fold(text)
         letters = folded if folded.isalnum() else strip(folded)
         found = self._literals.search(letters.encode("utf-8", "surrogatepass")) if letters else []
@@ -198,6 +206,15 @@ class TermScanner:
             return None, keep - len(before)
         return None, offsets(text)[keep - len(before)]
 
+    def _word(self, before: str, word: str, size: int) -> int:
+        """How much of a piece that ends in one Latin word may be shown: most pieces of an English stream are this."""
+        if before and _is_latin(before):
+            return size
+        word = word.lower()
+        head = word[:3]
+        known = self._heads3 if len(head) == 3 else self._heads if len(head) == 2 else self._starts
+        return size - len(word) if head in known and self._begins(word) else size
+
     def _judge(
         self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,
         floor: int, last: bool,
@@ -209,7 +226,9 @@ class TermScanner:
         best: tuple[int, int] | None = None
         hit = None
         for index, _, byte_end in found:
-            term, _, _ = self._terms[index]
+            if index >= len(self._terms):
+                continue
+            term, _ = self._terms[index]
             end = len(encoded[:byte_end].decode("utf-8", "surrogatepass")) if wide else byte_end
             start = end - len(term.letters)
             if places[start] < floor or term.letters in allowed:
@@ -232,14 +251,13 @@ class TermScanner:
         if size == len(places):
             return True
         gaps = [folded[left + 1 : right] for left, right in pairwise(places)]
-        scattered = len(places) > 2 and all(gaps) and (term.letters.isascii() or not any(map(_is_latin, term.letters)))
+        if gaps[0] in _SCATTERED and term.letters.isascii() and gaps.count(gaps[0]) == len(gaps):
+            return len(places) > 3 or (len(places) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
         for place, gap in enumerate(gaps, 1):
             if not gap:
                 continue
             if len(gap) > MAX_GAP:
                 return False
-            if scattered:
-                continue
             if not _READ_OVER.issuperset(gap):
                 return False
             if _SPACES.isdisjoint(gap) or (place in term.breaks and _SPACES.issuperset(gap)):
@@ -254,15 +272,16 @@ class TermScanner:
 
     def _live(self, folded: str, letters: str, floor: int) -> int:
         """The earliest place in `folded` from which the rest could become a term; its length when there is none."""
-        keep = size = len(folded)
+        keep = place = len(folded)
         count = gap = 0
         after = ""
-        heads, starts = self._heads, self._starts
-        for place in range(size - 1, floor - 1, -1):
+        heads = self._heads
+        while place > floor:
+            place -= 1
             character = folded[place]
             if not character.isalnum():
                 gap += 1
-                if gap > MAX_GAP:
+                if gap > MAX_GAP or not (character in _READ_OVER or character in _SCATTER_SIGNS):
                     break
                 continue
             if gap and after and self._walls(folded, place + gap + 1, character, after):
@@ -271,14 +290,17 @@ class TermScanner:
             count += 1
             if count > self._longest:
                 break
-            likely = character + after in heads if after else character in starts
-            if likely and not (place and _is_latin(character) and _is_latin(folded[place - 1])):
-                suffix = letters[len(letters) - count :]
-                at = bisect_left(self._letters, suffix)
-                if at < len(self._letters) and self._letters[at].startswith(suffix):
+            if character + after in heads if after else character in self._starts:
+                inside = place and character < "\x80" and _is_latin(folded[place - 1])
+                if not inside and self._begins(letters[len(letters) - count :]):
                     keep = place
             after = character
         return keep
+
+    def _begins(self, suffix: str) -> bool:
+        """Whether some term's letters begin with `suffix`."""
+        at = bisect_left(self._letters, suffix)
+        return at < len(self._letters) and self._letters[at].startswith(suffix)
 
     def _walls(self, folded: str, word: int, character: str, after: str) -> bool:
         """Whether the gap before the Latin word at `word` ends the walk: no phrase goes on with that word."""

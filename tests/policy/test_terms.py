@@ -64,7 +64,9 @@ def shown(scanner: TermScanner, pieces: list[str]) -> tuple[str, str]:
         ("賭博", "gambling", "賭博"),
         ("去 赌 博 吧", "gambling", "赌 博"),
         ("赌*博", "gambling", "赌*博"),
-        ("我赌，博，网", "gambling", "赌，博，网"),
+        ("赌＊博", "gambling", "赌＊博"),
+        ("you a s s", "abuse", "a s s"),
+        ("f, u, c, k", "abuse", "f, u, c, k"),
         ("credit card fraud", "fraud", "credit card fraud"),
         ("credit-card  fraud", "fraud", "credit-card  fraud"),
         ("加qq群", "mixed", "qq群"),
@@ -83,7 +85,7 @@ def test_a_term_is_found_in_every_disguise(text, category, found):
 @pytest.mark.parametrize(
     "text",
     ["class passes", "this hits", "完成 人员", "bass it", "as soon as", "fucking", "credit, card. fraud", "赌。博",
-     "fu ck", "credit card frauds", "f" + " " * 9 + "uck", "赌" + "*" * 9 + "博", "海赌 博士", "", "。"],
+     "fu ck", "credit card frauds", "f" + " " * 9 + "uck", "赌" + "*" * 9 + "博", "海赌 博士", "我赌，博，网", "f,u，c,k", "xa s sx", "我a s s。", "", "。"],
 )  # fmt: skip
 def test_ordinary_text_passes(text):
     for scanner in (SCANNER, PORTABLE):
