@@ -1,16 +1,21 @@
-"""Check the ledger of receipts."""
+"""Check, export and count the ledger of receipts."""
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from isthmus.core import config
-from isthmus.core.errors import TABLE
+from isthmus.core.errors import TABLE, Refusal
+from isthmus.ledger import audit, query
 from isthmus.ledger.verify import Report
 from isthmus.ledger.verify import verify as verify_ledger
 
@@ -18,21 +23,34 @@ NAME = "ledger"
 
 app = typer.Typer(no_args_is_help=True)
 
-
-@app.callback()
-def ledger() -> None:
-    """The ledger remembers every answer, and shows when anybody changed it."""
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Region = Annotated[str, typer.Option(help="Only entries of this region, e.g. CN.")]
+Since = Annotated[str, typer.Option(help="Only entries from this day on (YYYY-MM-DD, UTC).")]
 
 
 @app.command()
-def verify(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def verify(
+    *,
+    since: Since = "",
+    witness: Annotated[
+        Path | None, typer.Option(help="A CHECKPOINT file kept elsewhere; the ledger must continue it.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes that share the work; 0: one for each core.", min=0)] = 0,
+    json: Json = False,
+) -> None:
     """Check every receipt, chain, tree and signature. Exit code 6 when anything is not what was written."""
     bar = Progress(
         TextColumn("checking"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
     )
     with bar:
         task = bar.add_task("ledger", total=None)
-        report = verify_ledger(config.load().ledger, lambda done, total: bar.update(task, completed=done, total=total))
+        report = verify_ledger(
+            config.load().ledger,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            since=audit.day(since) if since else 0,
+            witness=None if witness is None else _bytes(witness),
+            jobs=jobs or os.cpu_count() or 1,
+        )
     if json:
         print(msgspec.json.encode(msgspec.to_builtins(report) | {"sound": report.sound}).decode())
     else:
@@ -41,11 +59,82 @@ def verify(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
         raise typer.Exit(TABLE["data_damaged"].exit)
 
 
+@app.command()
+def export(
+    *,
+    region: Region = "",
+    since: Since = "",
+    to: Annotated[
+        Path | None, typer.Option(help="File to write; one that ends in .parquet needs DuckDB. Default: print lines.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print how many entries were written, as JSON.")] = False,
+) -> None:
+    """Write entries as they are kept: one JSON object a line, or a Parquet file."""
+    selection = audit.Selection(region, audit.day(since) if since else 0)
+    payloads = [payload for payload, _ in audit.selected(config.load().ledger, selection)]
+    if to is None:
+        if json:
+            raise Refusal("usage", reason="With --json, name a file with --to: lines are JSON already.")
+        sys.stdout.writelines(payload.decode() + "\n" for payload in payloads)
+        return
+    if to.suffix == ".parquet":
+        query.write_parquet(payloads, to)
+    else:
+        to.write_bytes(b"".join(payload + b"\n" for payload in payloads))
+    print(
+        msgspec.json.encode({"entries": len(payloads), "file": str(to)}).decode()
+        if json
+        else f"{len(payloads)} entries."
+    )
+
+
+@app.command("query")
+def ask(
+    sql: Annotated[str, typer.Argument(help="SQL over the table `entries`, e.g. SELECT outcome, count(*) FROM ...")],
+    region: Region = "",
+    since: Since = "",
+    json: Json = False,
+) -> None:
+    """Ask in SQL (needs DuckDB). The query sees a copy of the entries and nothing else of this machine."""
+    selection = audit.Selection(region, audit.day(since) if since else 0)
+    payloads = (payload for payload, _ in audit.selected(config.load().ledger, selection))
+    names, rows = query.ask(payloads, sql)
+    if json:
+        print(msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows], enc_hook=str).decode())
+        return
+    table = Table(*names, box=None)
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+@app.command()
+def report(
+    region: Region = "",
+    month: Annotated[str, typer.Option(help="Month to count (YYYY-MM, UTC). Default: all.")] = "",
+    json: Json = False,
+) -> None:
+    """Count what an authority asks for: answers, refusals, labels, consents, minors, partners, tokens."""
+    since, until = audit.month(month) if month else (0, 1 << 62)
+    found = audit.tally(config.load().ledger, audit.Selection(region, since, until))
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in msgspec.to_builtins(found).items():
+        counts = ", ".join(f"{word} {count:,}" for word, count in value.items()) if isinstance(value, dict) else value
+        table.add_row(name.replace("_", " "), f"{counts:,}" if isinstance(counts, int) else counts or "-")
+    Console().print(table)
+
+
 def _say(report: Report) -> None:
     console = Console()
     for each in report.damages:
         entry = "" if each.number < 0 else f", entry {each.number}"
-        console.print(f"{each.log}/{each.file}, offset {each.offset}{entry}: {each.reason}", highlight=False)
+        after = f" (after receipt {each.after})" if each.after else ""
+        console.print(f"{each.log}/{each.file}, offset {each.offset}{entry}: {each.reason}{after}", highlight=False)
     if report.unfinished:
         console.print(f"{report.unfinished} bytes at the end are unfinished; nobody was told that they were kept.")
     state = "All is what was written" if report.sound else f"{len(report.damages)} places are damaged"
@@ -53,3 +142,10 @@ def _say(report: Report) -> None:
         f"{state}: {report.entries:,} entries, {report.segments:,} segments, {report.checkpoints:,} checkpoints.",
         highlight=False,
     )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal("usage", reason=f"{path} cannot be read ({error.strerror}).") from None

@@ -1,4 +1,4 @@
-"""Show the receipt of one answer."""
+"""Show the receipt of one answer, and prove it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from isthmus.core import config
-from isthmus.ledger import frame, read
+from isthmus.ledger import frame, proof, read
 from isthmus.ledger.receipt import decode
 
 NAME = "receipt"
@@ -41,6 +41,26 @@ def show(
     for name, value in [*entry.items(), *where.items()]:
         table.add_row(name, _plain(value))
     Console().print(table)
+
+
+@app.command()
+def prove(
+    id: Annotated[str, typer.Argument(help="Id of the receipt, as the answer carried it.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print the proof that a receipt is in the ledger: two Merkle paths and the node's signature."""
+    made = proof.prove(config.load().ledger, id)
+    if json:
+        print(msgspec.json.encode(made).decode())
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(made.payload, markup=False)
+    for step in (made.shard, made.node):
+        if step is None:
+            console.print("\nThe node's log has not taken the shard's checkpoint in yet. Ask again in a second.")
+            continue
+        console.print(f"\nleaf {step.number}  {step.leaf}", *(f"  with {each}" for each in step.path), sep="\n")
+        console.print(f"\n{step.checkpoint}", markup=False)
 
 
 def _plain(value: object) -> str:
