@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code (`make docs`): commands.md, duties.md, errors.md.
+"""Write the pages that are made from the code (`make docs`): commands.md, duties.md, errors.md, partners.md.
 
 tests/test_docs.py fails when a page differs from what the code says now, so neither can go stale.
 """
@@ -14,6 +14,7 @@ import typer
 
 from isthmus import cli
 from isthmus.core.errors import TABLE
+from isthmus.partners import load as partners
 from isthmus.policy import duties
 
 FOLDER = Path(__file__).parent
@@ -113,7 +114,39 @@ def duty_pages() -> str:
     return "\n".join([*lines, "", "## Met without a stage", "", *decided]) + "\n"
 
 
-PAGES = {"commands.md": commands, "duties.md": duty_pages, "errors.md": errors}
+def partner_pages() -> str:
+    """docs/partners.md: each partner with its doors, its models and what it says of data."""
+    lines = [
+        "# Partners",
+        "",
+        "Made from `partners/data/` by `make docs`. A partner is one file of facts; a new one that speaks a known wire",
+        "needs no code. Without its key Isthmus rehearses: a local model answers in its place, and every answer says",
+        "so.",
+    ]
+    for partner in sorted(partners.load().values(), key=lambda one: (one.order, one.id)):
+        key = f"Its key is read from `{partner.key_env}`." if partner.key_env else "It needs no key."
+        lines += ["", f"## {partner.title}", ""]
+        lines += [f"`{partner.id}`, tier {partner.tier}, wire `{partner.dialect}`, {partner.legal_name}. {key}"]
+        lines += [f"Retention: {partner.retention}. Training on input: {partner.training}."]
+        if partner.note:
+            lines += ["", partner.note]
+        lines += ["", "| door | stands in | computes in | serves |", "|---|---|---|---|"]
+        for name, door in partner.endpoint.items():
+            served = ", ".join(door.end_users) + "".join(f", not {place}" for place in door.end_users_not)
+            lines.append(f"| {name} | {door.region} | {', '.join(door.inference)} | {served} |")
+        lines += [
+            "",
+            "| model | also called | USD per million tokens, in / out | source of the price |",
+            "|---|---|---|---|",
+        ]
+        for name, model in partner.model.items():
+            rate = model.rate
+            price, source = ("-", "-") if rate is None else (f"{rate.input:g} / {rate.output:g}", rate.source)
+            lines.append(f"| `{name}` | {', '.join(model.aliases) or '-'} | {price} | {source} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"commands.md": commands, "duties.md": duty_pages, "errors.md": errors, "partners.md": partner_pages}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
