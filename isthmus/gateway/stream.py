@@ -85,6 +85,9 @@ class Stream:
         if chunk.error is not None:
             self.failure = Refusal("upstream_lost", route=self._plan.route.badge)
             return False
+        if len(chunk.choices) > 1:  # one answer was asked for, and only one passes the stages
+            self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
+            return False
         if chunk.usage is not None:
             self._ex.usage = chunk.usage
         if chunk.choices and self._waiting is None:
@@ -101,7 +104,7 @@ class Stream:
             self._hold_finish(event, changed)
             return
         if changed:
-            if not any(changed.values()) and len(changed) == len(answer.texts(said)):
+            if not any(changed.values()) and len(changed) == len(answer.texts(said)) and not said.tool_calls:
                 self._remember(event)
                 return  # all of it may still become a forbidden word: it waits inside the stages
             generic = _generic.decode(event)
@@ -117,8 +120,9 @@ class Stream:
             out.append(data)
 
     def _remember(self, event: bytes) -> None:
+        """Keep the frame of an event whose text waits, and never the text: the stages have not released it."""
         if not self._template:
-            self._template = _generic.decode(event)
+            self._template = {**_generic.decode(event), "choices": [{"index": 0, "delta": {}}]}
 
     def _hold_finish(self, event: bytes, changed: dict[str, Any]) -> None:
         """Keep the finish event back until usage is known; what it says itself still passes the stages."""
