@@ -191,6 +191,8 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
         typed = dialect.read_answer(got.body)
     except dialect.BrokenAnswerError:
         raise failed(route, "broken") from None
+    if len(typed.choices) > 1:  # one answer was asked for, and only one passes the stages
+        raise failed(route, "broken")
     whole = answer.whole(ex, plan, got.body, typed)
     ex.first_at = c.clock.monotonic()
     door.write(answer_bytes(200, whole, keep_alive=request.keep_alive, extra=answer.header_lines(ex)))
@@ -239,6 +241,8 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
         stream.finish()
         return True
     if not stream.committed:
+        if stream.failure is not None and stream.failure.code == "stream_ended":
+            raise stream.failure  # its key was revoked: nobody else may answer it either
         raise failed(route, word or "lost")
     refusal = stream.failure or failed(route, word).refusal
     ex.outcome = "interrupted"
