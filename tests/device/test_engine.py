@@ -146,10 +146,3 @@ def test_threads_that_are_no_number_are_wrong_usage(given: str) -> None:
     with pytest.raises(Refusal) as refused:
         engine_room.threads_for(8, {"ISTHMUS_THREADS": given})
     assert refused.value.code == "usage"
-
-
-def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert engine_room.usable_cores() == len(os.sched_getaffinity(0))
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert engine_room.usable_cores() == 1

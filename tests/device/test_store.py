@@ -329,7 +329,3 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | Non
         ready_model(Config(home=tmp_path, model=str(tmp_path / "x.gguf")))
     assert refused.value.code == "usage"
     assert "ISTHMUS_MODEL" in refused.value.sentence()
-
-
-def test_this_machine_s_memory_is_known() -> None:
-    assert store.memory_mb() > 256
