@@ -114,13 +114,15 @@ def texts(said: Said) -> dict[str, str]:
     return pieces
 
 
-def put(target: dict[str, Any], changed: dict[str, Any]) -> None:
-    """Write changed texts into a generic message or delta."""
+def put(target: dict[str, Any], changed: dict[str, Any], *, by_place: bool = False) -> None:
+    """Write changed texts into a generic message or delta. Calls of a message are told apart `by_place`, as `whole`
+    numbered them; calls of a delta by their index.
+    """
     for channel, text in changed.items():
         if channel.startswith("tool:"):
             index = int(channel[5:])
             for position, call in enumerate(target.get("tool_calls") or ()):
-                if call.get("index", position) == index:
+                if (position if by_place else call.get("index", position)) == index:
                     call["function"]["arguments"] = text
         else:
             target[channel] = text
@@ -149,13 +151,29 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
     changed = apply(ex, plan, choice.message, last=True)
     for respond in plan.on_response:
         respond(ex)
-    if changed or ex.blocked:
+    spliced = replace_content(body, choice.message, changed) if changed and not ex.blocked else b""
+    if spliced:
+        body = spliced
+    elif changed or ex.blocked:
         generic = _generic.decode(body)
         first = generic["choices"][0]
-        put(first["message"], changed)
+        put(first["message"], changed, by_place=True)
         first["finish_reason"] = ex.finish
         body = msgspec.json.encode(generic)
     return splice(body, ex)
+
+
+def replace_content(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
+    """`body` with the message's content in place of what it was; empty where it is not the only change, or not plain.
+
+    A JSON string with its quotes cannot occur inside another string, so one occurrence is the right one.
+    """
+    if len(changed) != 1 or "content" not in changed or not said.content:
+        return b""
+    before = b'"content":' + msgspec.json.encode(said.content)
+    if body.count(before) != 1:
+        return b""
+    return body.replace(before, b'"content":' + msgspec.json.encode(changed["content"]))
 
 
 def splice(body: bytes, ex: Exchange) -> bytes:
