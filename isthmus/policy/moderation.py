@@ -24,6 +24,7 @@ from isthmus.policy.wording import language_for, law_line, words
 VERBS = ("scan",)
 NAME = "moderation"
 _TOLD = (NAME, "told")
+_NOTHING = ("", "")  # what a channel keeps back, and the folded character it showed last
 _scanners: dict[tuple[int, tuple[str, ...]], tuple[Mapping[str, Mapping[str, str]], TermScanner]] = {}
 _KEPT = 8
 
@@ -107,12 +108,13 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
 
     def on_event(ex: Exchange, channel: str, piece: str, last: bool) -> str:
         if ex.blocked:
-            return _close(ex, closing, after=(NAME, channel) in ex.held) if last and channel == "content" else ""
+            said = ex.held.get((NAME, channel), _NOTHING)[1]
+            return _close(ex, closing, after=bool(said)) if last and channel == "content" else ""
         held = ex.held.get((NAME, channel))
         if held is None:
             if last:
                 hit = find(piece.encode("utf-8", "surrogatepass")) if piece else None
-                return piece if hit is None else _stop(ex, hit.category, piece[: hit.start], closing, channel)
+                return piece if hit is None else _stop(ex, hit.category, piece[: hit.start], closing, channel, "")
             pending = before = ""
             text = piece
         else:
@@ -120,8 +122,8 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
             text = pending + piece if pending else piece
         hit, show = look(before, text, last=last)
         if hit is not None:
-            ex.held[(NAME, channel)] = ("", "")
-            return _stop(ex, hit.category, text[:show], closing, channel if last else "")
+            ex.held[(NAME, channel)] = ("", tail(before, text[:show]))
+            return _stop(ex, hit.category, text[:show], closing, channel if last else "", before)
         if show == len(text):
             ex.held[(NAME, channel)] = ("", tail(before, text))
             return text
@@ -132,11 +134,11 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
     return on_event
 
 
-def _stop(ex: Exchange, category: str, shown: str, region: str, channel: str) -> str:
+def _stop(ex: Exchange, category: str, shown: str, region: str, channel: str, before: str) -> str:
     """Nothing after `shown` leaves. A whole answer is closed here, a stream by its last piece."""
     ex.blocked = category
     ex.finish = "content_filter"
-    return shown + _close(ex, region, after=bool(shown)) if channel == "content" else shown
+    return shown + _close(ex, region, after=bool(shown or before)) if channel == "content" else shown
 
 
 def _close(ex: Exchange, region: str, *, after: bool) -> str:

@@ -1,8 +1,8 @@
 """Placeholders: what stands in for a private detail while it is away.
 
 Rules of this room:
-1. `[TELE-4F7K2M9Q]`: a type a model understands, seven signs from a keyed hash of the value, one check sign; always 15
-   characters, closed by brackets. The key is new for each exchange, so nobody guesses or reuses one.
+1. `[TELE-4F7K2M9Q]`: a type a model understands, seven signs by chance, one check sign; always 15 characters, closed
+   by brackets. Drawn anew for each exchange from the system's source (34 bits), so nobody guesses or reuses one.
 2. The same value has the same placeholder within an exchange, whatever message of the history holds it.
 3. Only a placeholder of this exchange's own map is restored. A damaged or foreign one stays as it is and is counted.
 4. No vowels and no look-alikes of words: a placeholder never spells a forbidden term.
@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import re
 import secrets
-from hashlib import blake2b
 
 from isthmus.core.secret import Withheld
 
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
+_BODIES = 31**7
 _SHAPE = re.compile(r"\[[A-Z]{4}-[0-9B-Z]{8}\]")
+
+
+_VALUE = {sign: value for value, sign in enumerate(SIGNS)}
 
 
 def check_sign(code: str, body: str) -> str:
     """The weighted sum modulo 31 of type and body."""
     total = sum(weight * ord(sign) for weight, sign in enumerate(code, 2))
-    total += sum(weight * SIGNS.index(sign) for weight, sign in enumerate(body, 7))
+    total += sum(weight * _VALUE[sign] for weight, sign in enumerate(body, 7))
     return SIGNS[total % 31]
 
 
@@ -38,10 +41,9 @@ def is_whole(text: str) -> bool:
 class Placeholders(Withheld):
     """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
 
-    __slots__ = ("_key", "_of", "_values", "escaped", "lost")
+    __slots__ = ("_of", "_values", "escaped", "lost")
 
     def __init__(self, *, escaped: bool = False) -> None:
-        self._key = secrets.token_bytes(16)
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self.escaped = escaped
@@ -52,10 +54,8 @@ class Placeholders(Withheld):
         known = self._of.get((code, value))
         if known is not None:
             return known
-        salt = 0
         while True:
-            digest = blake2b(f"{code}\0{salt}\0{value}".encode("utf-8", "surrogatepass"), key=self._key, digest_size=8)
-            number = int.from_bytes(digest.digest())
+            number = secrets.randbits(35) % _BODIES
             body = ""
             for _ in range(7):
                 number, place = divmod(number, 31)
@@ -63,7 +63,6 @@ class Placeholders(Withheld):
             made = f"[{code}-{body}{check_sign(code, body)}]"
             if made not in self._values:
                 break
-            salt += 1
         self._of[code, value] = made
         self._values[made] = value
         return made

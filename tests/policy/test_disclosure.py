@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from isthmus.core.decision import Question
 from isthmus.policy import disclosure
 

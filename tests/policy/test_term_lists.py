@@ -1,0 +1,68 @@
+"""Term lists: starter lists for every taxonomy a region names, the operator's own on top."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import isthmus.regions
+from isthmus.core.errors import Refusal
+from isthmus.policy import term_lists
+from isthmus.policy.terms import TermScanner
+
+
+def test_every_taxonomy_that_a_region_names_has_a_starter_list():
+    named = set()
+    for path in (Path(isthmus.regions.__file__).parent / "data").glob("*.toml"):
+        for rule in tomllib.loads(path.read_text("utf-8")).get("rule", {}).values():
+            if rule.get("check") == "scan":
+                named.add(rule["with"]["taxonomy"])
+    for taxonomy in named:
+        assert term_lists.starter(taxonomy), taxonomy
+    assert named <= set(term_lists.titles())
+
+
+def test_every_starter_list_states_its_origin():
+    for path in term_lists.STARTER.glob("*.toml"):
+        assert term_lists.read(path).origin == "written for Isthmus"
+
+
+def test_starter_lists_let_ordinary_sentences_pass():
+    terms = {term: "x" for own in term_lists.load().values() for term in own}
+    scanner = TermScanner(terms)
+    for text in (
+        "请帮我写一封请假信。",
+        "How do I hang a picture?",
+        "The class assessed the document.",
+        "如何办理护照？",
+    ):
+        assert scanner.find(text.encode()) is None
+
+
+def test_the_operators_lists_are_added(tmp_path):
+    folder = tmp_path / "terms"
+    folder.mkdir()
+    (folder / "house.imported.toml").write_text('origin = "us"\n[category.own]\nterms = ["某个词"]\n', "utf-8")
+    lists = term_lists.load(tmp_path)
+    assert lists["house"]["某个词"] == "own"
+    assert lists["house"]["child porn"] == "csam"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["not toml", "title = 1", 'origin = "x"\n[category.a]\nterms = [" "]', 'origin = "x"\nwrong = 1',
+     'origin = "x"\n[category.a]\nterms = ["' + "x" * 65 + '"]'],
+)  # fmt: skip
+def test_a_damaged_list_is_refused_with_its_place(text, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(Refusal) as refused:
+        term_lists.read(path)
+    assert "x.toml" in refused.value.sentence()
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(Refusal):
+        term_lists.read(tmp_path / "none.toml")
