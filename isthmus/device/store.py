@@ -220,12 +220,22 @@ def ready_model(
         return Model(store.path(entry) or store.pull(wanted, entry, say=say, progress=progress), wanted, entry.context)
     except Refusal as refusal:
         if wanted == catalogue.FALLBACK:
-            raise
-        notice = f"{refusal.sentence()} Starting with {catalogue.FALLBACK} instead: {entries[catalogue.FALLBACK].note}"
-        say(notice)
-    entry = entries[catalogue.FALLBACK]
-    path = store.path(entry) or store.pull(catalogue.FALLBACK, entry, say=say, progress=progress)
-    return Model(path, catalogue.FALLBACK, entry.context, notice)
+            raise _with_advice(refusal) from None
+        failed = refusal
+    fallback = entries[catalogue.FALLBACK]
+    notice = f"{failed.sentence()} Starting with {catalogue.FALLBACK} instead: {fallback.note}"
+    say(notice)
+    try:
+        path = store.path(fallback) or store.pull(catalogue.FALLBACK, fallback, say=say, progress=progress)
+    except Refusal:
+        raise _with_advice(failed) from None
+    return Model(path, catalogue.FALLBACK, fallback.context, notice)
+
+
+def _with_advice(refusal: Refusal) -> Refusal:
+    """The same refusal, with what helps a machine that reaches no source at all."""
+    reason = f"{refusal.fields['reason']} Where no source can be reached, set ISTHMUS_MODEL to a GGUF file."
+    return Refusal(refusal.code, **{**refusal.fields, "reason": reason})
 
 
 def _own_file(path: Path) -> Model:

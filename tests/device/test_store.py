@@ -302,12 +302,17 @@ def test_when_nothing_delivers_the_fallback_starts_and_says_so(models, served, t
     assert model.notice in said
 
 
-def test_when_not_even_the_fallback_can_be_had_that_is_an_error(models, served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", ["", catalogue.FALLBACK])
+def test_when_not_even_the_fallback_can_be_had_that_is_an_error_with_advice(
+    models, served, tmp_path: Path, wanted: str
+) -> None:
     served.files.clear()
-    with pytest.raises(Refusal, match="model_unavailable"):
-        ready_model(Config(home=tmp_path))
-    with pytest.raises(Refusal, match="model_unavailable"):
-        ready_model(Config(home=tmp_path, model=catalogue.FALLBACK))
+    with pytest.raises(Refusal) as refused:
+        ready_model(Config(home=tmp_path, model=wanted))
+    assert refused.value.code == "model_unavailable"
+    assert (wanted or catalogue.DEFAULT) in refused.value.sentence()
+    assert "answered 404" in refused.value.sentence()
+    assert "set ISTHMUS_MODEL to a GGUF file" in refused.value.sentence()
 
 
 def test_the_setting_may_name_a_model_of_the_catalogue(models, tmp_path: Path) -> None:
