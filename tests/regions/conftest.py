@@ -1,12 +1,13 @@
-"""Makes the naive evaluator importable beside the tests (test folders are no packages)."""
+"""Makes the naive evaluator and the random worlds importable beside the tests (test folders are no packages)."""
 
 import importlib.util
 import sys
 from pathlib import Path
 
-_spec = importlib.util.spec_from_file_location("naive", Path(__file__).parent / "naive.py")
-assert _spec is not None
-assert _spec.loader is not None
-if "naive" not in sys.modules:
-    sys.modules["naive"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["naive"])
+for name in ("naive", "worlds"):
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
