@@ -8,6 +8,7 @@ Source: OpenAI API reference, "Create chat completion" and "Streaming".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -94,12 +95,18 @@ class Ask(Withheld):
             yield from message.texts()
 
 
+class _Read(Withheld, msgspec.Struct):
+    """The fields that are read, decoded in one pass."""
+
+    model: str
+    messages: list[Message]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+
+
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_messages = msgspec.json.Decoder(list[Message])
-_string = msgspec.json.Decoder(str)
-_boolean = msgspec.json.Decoder(bool)
-_options = msgspec.json.Decoder(StreamOptions | None)
-_count = msgspec.json.Decoder(int)
+_read = msgspec.json.Decoder(_Read)
 _generic = msgspec.json.Decoder()
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
@@ -108,47 +115,44 @@ def decode_ask(body: bytes) -> Ask:
     """The chat request in `body` (JSON bytes). Raises Refusal bad_json or bad_field; reasons never quote content."""
     try:
         fields = _top.decode(body)
-    except msgspec.ValidationError:
-        raise Refusal("bad_json", reason="the top level must be an object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal("bad_json", reason=_position(error)) from None
-    if b"null" in body:
-        # Some official clients (Ark's) send null for what the caller left out: null means absent.
-        fields = {name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
-    try:
-        model = _read(_string, fields["model"], "model")
-        messages = _read(_messages, fields["messages"], "messages")
-    except KeyError as missing:
-        raise Refusal("bad_field", field=missing.args[0], reason="it is required") from None
+        read = _read.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _objection(error) from None
+    messages = read.messages
     if not messages:
         raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
     for message in messages:
         if message.role not in _ROLES:
             raise Refusal("bad_field", field="messages", reason="role is one of " + ", ".join(sorted(_ROLES)))
-    raw = fields.get("stream")
-    stream = raw is not None and _read(_boolean, raw, "stream")
-    raw = fields.get("stream_options")
-    options = None if raw is None else _read(_options, raw, "stream_options")
-    raw = fields.get("n")
-    if raw is not None and _read(_count, raw, "n") != 1:
+    if read.n is not None and read.n != 1:
         raise Refusal("bad_field", field="n", reason="one answer per request; send the request again for another")
-    return Ask(fields, model, messages, stream, options is not None and options.include_usage)
+    if b"null" in body:
+        # Some official clients (Ark's) send null for what the caller left out: null means absent.
+        fields = {name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
+    options = read.stream_options
+    return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 
 
-def _read(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw, field: str) -> Any:
-    try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal("bad_field", field=field, reason=_shape(error)) from None
+_PLACE = re.compile(r" - at `\$\.?([a-z_]*)")
+_NULL = ("Expected `str`, got `null`", "Expected `array`, got `null`")
+_MISSING = re.compile(r"missing required field `([a-z_]+)`")
 
 
-def _position(error: Exception) -> str:
-    """Where the JSON breaks, in msgspec's words, which name bytes and offsets and never quote text."""
-    return str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8 or nested too deeply"
-
-
-def _shape(error: Exception) -> str:
-    return str(error) if isinstance(error, msgspec.ValidationError) else "it is not valid JSON"
+def _objection(error: Exception) -> Refusal:
+    """Why the body cannot be read. msgspec's words name types, fields and offsets, and never quote content."""
+    if not isinstance(error, msgspec.ValidationError):
+        reason = str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8 or nested too deeply"
+        return Refusal("bad_json", reason=reason)
+    words = str(error)
+    missing = _MISSING.search(words)
+    if missing is not None and " - at " not in words:
+        return Refusal("bad_field", field=missing[1], reason="it is required")
+    place = _PLACE.search(words)
+    if place is not None and words.startswith(_NULL) and " - at `$.messages[" not in words:
+        return Refusal("bad_field", field=place[1], reason="it is required")
+    if place is None or not place[1]:
+        return Refusal("bad_json", reason="the top level must be an object")
+    return Refusal("bad_field", field=place[1], reason=words)
 
 
 def rewrite_texts(raw_messages: bytes | msgspec.Raw, change: Callable[[str], str]) -> bytes:

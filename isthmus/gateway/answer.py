@@ -166,9 +166,10 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
 def replace_content(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
     """`body` with the message's content in place of what it was; empty where it is not the only change, or not plain.
 
-    A JSON string with its quotes cannot occur inside another string, so one occurrence is the right one.
+    A JSON string with its quotes cannot occur inside another string, and no other member is called content, so the one
+    occurrence is the right one.
     """
-    if len(changed) != 1 or "content" not in changed or not said.content:
+    if len(changed) != 1 or "content" not in changed or not said.content or body.count(b'"content"') != 1:
         return b""
     before = b'"content":' + msgspec.json.encode(said.content)
     if body.count(before) != 1:

@@ -51,7 +51,7 @@ class _Turn:
         for name, value in message.get("headers", ()):
             sized = sized or name.lower() == b"content-length"
             lines.append(b"%b: %b\r\n" % (name, value))
-        if not sized and self._request.version == b"1.1":
+        if not sized and self._request.version == "1.1":
             self._chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
         self.keep_alive = self.keep_alive and (sized or self._chunked)
@@ -75,7 +75,7 @@ async def serve_asgi(app: App, request: Request, door: Door) -> bool:
     turn = _Turn(request, door)
     path = unquote(request.path.decode("latin-1"))
     scope: Scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": request.version.decode(),
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": request.version,
         "method": request.method.decode(), "scheme": "http", "path": path, "raw_path": request.path,
         "query_string": request.query, "root_path": "", "headers": list(request.headers.items()),
         "client": None, "server": None,

@@ -34,7 +34,10 @@ _LINE_LIMIT = 4096  # of a chunk size with its extensions, or a trailer
 
 _FIELD_BYTES = bytes(c for c in range(256) if (c >= 0x20 and c != 0x7F) or c == 0x09)
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
-_LENGTH = re.compile(rb"[0-9]{1,12}\Z")
+_LENGTH_DIGITS = 12
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+_HOSTS_KEPT = 1024
+_known_hosts: set[bytes] = set()
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\Z")
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
@@ -44,14 +47,15 @@ class Request(Withheld):
 
     __slots__ = ("body", "head_at", "headers", "keep_alive", "method", "path", "query", "version")
 
-    def __init__(self, method: bytes, target: bytes, version: bytes, headers: dict[bytes, bytes]) -> None:
+    def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> None:
         self.method = method
         self.path, _, self.query = target.partition(b"?")
         self.version = version
         self.headers = headers
         self.body = b""
-        connection = headers.get(b"connection")
-        self.keep_alive = version == b"1.1" and (connection is None or b"close" not in connection.lower())
+        self.keep_alive = version == "1.1" and (
+            b"connection" not in headers or b"close" not in headers[b"connection"].lower()
+        )
 
 
 class Reader(Protocol):
@@ -105,7 +109,7 @@ class Door(asyncio.Protocol):
 
     __slots__ = (
         "_chunked", "_doors", "_leaving", "_length", "_parts", "_pending", "_received", "_request",
-        "deadline", "reader", "task", "transport",
+        "deadline", "known", "reader", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -117,6 +121,7 @@ class Door(asyncio.Protocol):
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
         self.reader: Reader | None = None
+        self.known: dict[bytes | None, Any] = {}  # the key last shown on this connection, and whose it is
         self.deadline = 0.0
 
     def _reset_body(self) -> None:
@@ -329,8 +334,8 @@ def parse_head(head: bytes) -> Request:
     if len(head.translate(None, _FIELD_BYTES)) != 2 * lines:
         raise Refusal("bad_request", reason="a control byte, or a line end that is not CRLF")
     fields: dict[bytes, bytes] = {}
-    target: list[bytes] = []
-    parser = httptools.HttpRequestParser(_Head(fields, target))
+    targets: list[bytes] = []
+    parser = httptools.HttpRequestParser(_Head(fields, targets))
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
@@ -341,38 +346,52 @@ def parse_head(head: bytes) -> Request:
     if len(headers) != lines - 2:
         raise Refusal("bad_request", reason="a header is given twice or folded")
     method = parser.get_method()
-    _check(method, target, headers, parser.get_http_version())
-    return Request(
-        method, target[0] if len(target) == 1 else b"".join(target), parser.get_http_version().encode(), headers
-    )
+    target = targets[0] if len(targets) == 1 else b"".join(targets)
+    version = parser.get_http_version()
+    _check_line(method, target, version)
+    _check_fields(method, headers, version)
+    return Request(method, target, version, headers)
 
 
-def _check(method: bytes, target: list[bytes], headers: dict[bytes, bytes], version: str) -> None:
-    """What llhttp leaves to its user."""
-    if version not in ("1.1", "1.0"):
+def _check_line(method: bytes, target: bytes, version: str) -> None:
+    """What llhttp leaves to its user, of the request line."""
+    if version != "1.1" and version != "1.0":  # noqa: PLR1714  # on the hot path
         raise Refusal("bad_request", reason="only HTTP/1.1 and HTTP/1.0 are spoken here")
     if method not in _METHODS:
         raise Refusal("method_not_allowed", method="this method", allowed="GET, POST")
-    if not target or not (target[0].startswith(b"/") or target == [b"*"]):
+    if target[:1] != b"/" and target != b"*":
         raise Refusal("bad_request", reason="the target must be a path")
+
+
+def _check_fields(method: bytes, headers: dict[bytes, bytes], version: str) -> None:
+    """What llhttp leaves to its user, of the fields."""
     host = headers.get(b"host")
     if host is None:
         if version == "1.1":
             raise Refusal("bad_request", reason="one Host header is required")
-    elif _HOST.match(host) is None:
-        raise Refusal("bad_request", reason="Host is not a host")
-    if any(b"_" in name for name in headers):
+    elif host not in _known_hosts:
+        _check_host(host)
+    if b"_" in b"".join(headers):
         raise Refusal("bad_request", reason="a header name with an underscore")
     length = headers.get(b"content-length")
-    coding = headers.get(b"transfer-encoding")
-    if length is not None and (coding is not None or _LENGTH.match(length) is None):
-        raise Refusal("bad_request", reason="Content-Length must be one number, without Transfer-Encoding")
-    if coding is not None and (version != "1.1" or coding.lower() != b"chunked"):
-        raise Refusal("bad_request", reason="Transfer-Encoding must be chunked alone")
-    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
-        raise Refusal("bad_request", reason="Expect can only be 100-continue")
-    if coding is None and length is None and method in (b"POST", b"PUT", b"PATCH"):
+    if b"transfer-encoding" in headers:
+        if length is not None or version != "1.1" or headers[b"transfer-encoding"].lower() != b"chunked":
+            raise Refusal("bad_request", reason="Transfer-Encoding must be chunked alone, without Content-Length")
+    elif length is not None:
+        if not length.isdigit() or len(length) > _LENGTH_DIGITS:
+            raise Refusal("bad_request", reason="Content-Length must be one number")
+    elif method in _WITH_BODY:
         raise Refusal("length_required")
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
+        raise Refusal("bad_request", reason="Expect can only be 100-continue")
+
+
+def _check_host(host: bytes) -> None:
+    """RFC 9110, 7.2. The few values that occur are remembered."""
+    if _HOST.match(host) is None:
+        raise Refusal("bad_request", reason="Host is not a host")
+    if len(_known_hosts) < _HOSTS_KEPT:
+        _known_hosts.add(host)
 
 
 def check_unfinished_head(data: bytes) -> None:

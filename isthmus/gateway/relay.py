@@ -73,7 +73,8 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
     ex: Exchange | None = None
     keep_alive = told = False
     try:
-        caller = await identify(c, request.headers.get(b"authorization"))  # 4 keys: who is it
+        shown = request.headers.get(b"authorization")
+        caller = door.known.get(shown) or await identify(c, shown, door.known)  # 4 keys: who is it
         ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
         check_standing(c, ex)
         asked = read_asked(ex, request)
@@ -124,15 +125,22 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         door.finish(keep_alive)
 
 
-async def identify(c: Corridor, shown: bytes | None) -> Caller:
-    """The caller behind the key. A key that is not known yet may have been made a moment ago."""
+async def identify(c: Corridor, shown: bytes | None, known: dict[bytes | None, Caller] | None = None) -> Caller:
+    """The caller behind the key; `known` remembers it for its connection. Raises Refusal missing_key, invalid_key.
+
+    A key that is not known yet may have been made a moment ago, so the accounts are asked once.
+    """
     try:
-        return c.ring.find(shown)
+        caller = c.ring.find(shown)
     except Refusal as refusal:
         if refusal.code != "invalid_key":
             raise
-    await c.news.read()
-    return c.ring.find(shown)
+        await c.news.read()
+        caller = c.ring.find(shown)
+    if known is not None:
+        known.clear()
+        known[shown] = caller
+    return caller
 
 
 def check_standing(c: Corridor, ex: Exchange) -> None:
@@ -216,7 +224,7 @@ async def send(
             return error.word, None
         stream = None
         if ex.stream:
-            stream = Stream(ex, plan, door, c.dialects[route.dialect], connection, chunked=request.version == b"1.1")
+            stream = Stream(ex, plan, door, c.dialects[route.dialect], connection, chunked=request.version == "1.1")
         door.reader = connection
         try:
             got = await connection.exchange(wire, stream)
