@@ -235,7 +235,7 @@ def ready_model(
 def _with_advice(refusal: Refusal) -> Refusal:
     """The same refusal, with what helps a machine that reaches no source at all."""
     reason = f"{refusal.fields['reason']} Where no source can be reached, set ISTHMUS_MODEL to a GGUF file."
-    return Refusal(refusal.code, **{**refusal.fields, "reason": reason})
+    return Refusal(refusal.code, model=refusal.fields["model"], reason=reason)
 
 
 def _own_file(path: Path) -> Model:
