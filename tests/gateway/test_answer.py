@@ -52,6 +52,21 @@ def test_a_changed_text_is_replaced_and_every_other_field_stays():
     assert found == body
 
 
+@pytest.mark.parametrize("tail", [b"}", b" }\n"])
+def test_a_changed_text_may_be_written_in_place_and_then_the_rest_keeps_its_bytes(tail):
+    raw = b'{"choices":[{"message":{"content":"a\\"b" , "odd":1.00}}], "x" : 1e2' + tail
+    found = json.loads(whole(raw, upper)[1])
+    assert message_of(whole(raw, upper)[1]) == {"content": 'A"B', "odd": 1.0}
+    assert found["x"] == 100.0
+
+
+def test_the_same_words_under_the_same_name_elsewhere_are_left_alone():
+    raw = b'{"choices":[{"message":{"content": "bad"}}],"logprobs":{"content":"bad"},"echo":"\\"content\\":\\"bad\\""}'
+    found = json.loads(whole(raw, upper)[1])
+    assert found["choices"][0]["message"]["content"] == "BAD"
+    assert (found["logprobs"], found["echo"]) == ({"content": "bad"}, '"content":"bad"')
+
+
 def test_every_channel_passes_the_stages():
     calls = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "a"}}]
     calls.append({"id": "2", "type": "function", "function": {"name": "f", "arguments": "b"}})
