@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
+from mmap import mmap
 from typing import NamedTuple
 from zlib import crc32
 
@@ -58,6 +59,14 @@ class Record(NamedTuple):
 
     offset: int
     chain: bytes
+    payload: bytes
+
+
+class Hit(NamedTuple):
+    """A record that a search found: its number in the segment (from 0), where it begins, its payload."""
+
+    number: int
+    offset: int
     payload: bytes
 
 
@@ -115,7 +124,7 @@ def write_record(chain: bytes, payload: bytes) -> bytes:
     return _RECORD.pack(len(payload), crc32(body), chain) + payload
 
 
-def payloads(segment: bytes, offset: int, skip: int) -> Iterator[bytes]:
+def payloads(segment: bytes | mmap, offset: int, skip: int) -> Iterator[bytes]:
     """Payloads from the record at `offset` on, the first `skip` left out, nothing checked but the lengths."""
     head, end = RECORD_SIZE, len(segment)
     while offset + head <= end:
@@ -126,6 +135,25 @@ def payloads(segment: bytes, offset: int, skip: int) -> Iterator[bytes]:
             skip -= 1
         else:
             yield segment[offset + head : stop]
+        offset = stop
+
+
+def search(segment: bytes, start: int, needle: bytes) -> Iterator[Hit]:
+    """Whole records whose payload holds `needle`, from the record at `start` on; few records are touched."""
+    offset, number, head = start, 0, RECORD_SIZE
+    while (at := segment.find(needle, offset)) >= 0:
+        stop = offset
+        while stop <= at and stop + head <= len(segment):
+            offset, number = stop, number + 1
+            stop = offset + head + int.from_bytes(segment[offset : offset + 4], "big")
+        if stop <= at:
+            return
+        try:
+            for record in records(segment[offset:stop], 0):
+                if needle in record.payload:
+                    yield Hit(number - 1, offset, record.payload)
+        except BrokenSegmentError:
+            return
         offset = stop
 
 

@@ -8,6 +8,7 @@ took is made again when the last segment is replayed.
 
 from __future__ import annotations
 
+import mmap
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -62,9 +63,10 @@ class Finder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._paths = sorted(folder.glob("*.seg"))
+        self._paths = sorted(path for path in folder.glob("*.seg") if path.stat().st_size)
         self._firsts = [int(path.stem) for path in self._paths]
         self._known: dict[tuple[int, int], bytes] = {}
+        self._blocks: dict[int, dict[int, bytes]] = {}
         self._oldest = self._firsts[0] if self._firsts else 0
         if self._oldest:
             # What was retired lives on in the peaks that the oldest segment begins with.
@@ -77,16 +79,16 @@ class Finder:
             return self._known[name]
         if level < LEVELS[0] and index << level < self._oldest < index + 1 << level:
             # Half of it was retired: its left parts are peaks, its right parts are still entries.
-            self._known[name] = tree.join(self(level - 1, 2 * index), self(level - 1, 2 * index + 1))
+            node = tree.join(self(level - 1, 2 * index), self(level - 1, 2 * index + 1))
+        elif level < LEVELS[0]:
+            node = tree.lift(self._leaves(index << level, 1 << level))
         else:
             base = min(level // tree.STORED * tree.STORED, LEVELS[-1])
-            span = 1 << (level - base)
-            self._known[name] = tree.lift(self._stored(base, index * span, span))
-        return self._known[name]
+            node = tree.lift(self._stored(base, index << (level - base), 1 << (level - base)))
+        self._known[name] = node
+        return node
 
     def _stored(self, level: int, first: int, count: int) -> list[bytes]:
-        if level == 0:
-            return list(self._leaves(first, count))
         path = self._folder / f"tree.{level}"
         with path.open("rb") as file:
             file.seek(first * 32)
@@ -95,22 +97,31 @@ class Finder:
             raise LookupError(f"{path.name} is too short")
         return [block[at : at + 32] for at in range(0, len(block), 32)]
 
-    def _leaves(self, first: int, count: int) -> Iterator[bytes]:
-        """Leaf hashes of `count` entries from number `first`, over as many segments as they need."""
-        at = bisect_right(self._firsts, first) - 1
-        while count:
-            if not 0 <= at < len(self._paths):
-                raise LookupError(f"entry {first} is gone")
-            block = self._paths[at].read_bytes()
-            offset = frame.header_size(self._firsts[at])
-            for payload in frame.payloads(block, offset, first - self._firsts[at]):
-                yield frame.leaf_hash(payload)
-                first, count = first + 1, count - 1
-                if not count:
-                    return
-            at += 1
-            if at < len(self._paths) and self._firsts[at] != first:
-                raise LookupError(f"entry {first} is gone")
+    def _leaves(self, first: int, count: int) -> list[bytes]:
+        """Leaf hashes of `count` entries from number `first`; all lie in the same block of 256."""
+        number = first >> LEVELS[0]
+        if number not in self._blocks:
+            # A proof asks for many small pieces of the same blocks, and finding a block is what takes time.
+            self._blocks[number] = dict(self._read(number << LEVELS[0], (number + 1) << LEVELS[0]))
+        block = self._blocks[number]
+        try:
+            return [block[each] for each in range(first, first + count)]
+        except KeyError as missing:
+            raise LookupError(f"entry {missing.args[0]} is gone") from None
+
+    def _read(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """Numbers and leaf hashes of the entries from `first` to before `end` that are there."""
+        start = max(0, bisect_right(self._firsts, first) - 1)
+        for path, begin in zip(self._paths[start:], self._firsts[start:], strict=True):
+            if begin >= end:
+                return
+            number = max(first, begin)
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as segment:
+                for payload in frame.payloads(segment, frame.header_size(begin), number - begin):
+                    if number == end:
+                        return
+                    yield number, frame.leaf_hash(payload)
+                    number += 1
 
 
 def replayed(grown: Iterable[tuple[int, bytes]], level: int) -> bytes:

@@ -113,10 +113,9 @@ def _mark(path: Path) -> tuple[Path, int, tuple[int, int]] | None:
 
 def _search(path: Path, id: str) -> tuple[Place, bytes] | None:
     """The entry in this segment, found by its bytes; only then its number is counted."""
-    needle = b'"id":"%b"' % id.encode("ascii", "replace")
-    if path.read_bytes().find(needle) < 0:
-        return None
-    for place, payload in payloads(path):
-        if needle in payload and decode(payload).id == id:
-            return place, payload
+    block = path.read_bytes()
+    first, start = int(path.stem), frame.header_size(int(path.stem))
+    for hit in frame.search(block, start, b'"id":"%b"' % id.encode("ascii", "replace")):
+        if decode(hit.payload).id == id:
+            return Place(path.parent.name, first + hit.number, path.name, hit.offset), hit.payload
     return None

@@ -74,3 +74,26 @@ def test_payloads_can_be_skipped():
     block = segment([b"one", b"two", b"three"])
     assert list(frame.payloads(block, 60, 2)) == [b"three"]
     assert list(frame.payloads(block, 60, 3)) == []
+
+
+def test_a_search_finds_the_records_that_hold_a_word():
+    block = segment([b"one", b"twenty-one", b"three", b"one hundred"])
+    hits = list(frame.search(block, 60, b"one"))
+    assert [(hit.number, hit.payload) for hit in hits] == [(0, b"one"), (1, b"twenty-one"), (3, b"one hundred")]
+    assert [hit.offset for hit in hits] == [
+        record.offset for record in frame.records(block, 60) if b"one" in record.payload
+    ]
+    assert list(frame.search(block, 60, b"four")) == []
+
+
+def test_a_search_stops_where_the_segment_stops_being_one():
+    block = segment([b"one", b"two"])
+    assert list(frame.search(block[:-1], 60, b"tw")) == []
+    assert list(frame.search(block + b"five", 60, b"five")) == []
+    assert [hit.payload for hit in frame.search(block + b"one", 60, b"one")] == [b"one"]
+
+
+def test_a_word_in_a_hash_is_not_taken_for_one_in_a_payload():
+    block = segment([b"one", b"two"])
+    chain = next(frame.records(block, 60)).chain
+    assert list(frame.search(block, 60, chain[:6])) == []
