@@ -35,7 +35,7 @@ def _database(expressions: list[bytes], flags: list[int], *, literal: bool) -> A
 
 
 class Literals:
-    """Byte strings found in one pass, ASCII letters in either case. Literals must not be empty.
+    """Byte strings found in one pass, ASCII letters in either case. A literal is not empty and holds no NUL.
 
     `search(data)` gives (index, 0, end) for every occurrence, overlapping ones too, in order of `end`.
     """

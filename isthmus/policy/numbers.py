@@ -162,7 +162,7 @@ def _is_e164(it: _Stretch) -> bool:
 def _is_us_phone(it: _Stretch) -> bool:
     if len(it.shape) == 1:
         return us_phone(it.digits) and it.near(_PHONE)
-    return it.shape in ((3, 3, 4), (3, 7)) and not it.inside and us_phone(it.digits)
+    return it.shape == (3, 3, 4) and not it.inside and us_phone(it.digits)
 
 
 def _is_cn_landline(it: _Stretch) -> bool:
