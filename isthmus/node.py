@@ -13,7 +13,6 @@ import http.client
 import os
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -129,10 +128,6 @@ class Node:
         for child in self._children:
             child.stop(grace_s=35.0)
         (self.config.run / "up.json").unlink(missing_ok=True)
-
-    @property
-    def pids(self) -> Sequence[int]:
-        return [child.pid for child in self._children if child.pid is not None]
 
 
 def worker_command(settings: Path) -> list[str]:

@@ -224,7 +224,9 @@ async def send(
             return error.word, None
         stream = None
         if ex.stream:
-            stream = Stream(ex, plan, door, c.dialects[route.dialect], connection, chunked=request.version == "1.1")
+            dialect = c.dialects[route.dialect]
+            chunked = request.version == "1.1"
+            stream = Stream(ex, plan, door, dialect, connection, c.clock.monotonic, chunked=chunked)
         door.reader = connection
         try:
             got = await connection.exchange(wire, stream)

@@ -9,6 +9,7 @@ Rules of this room:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -31,12 +32,20 @@ class Stream:
     """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
 
     __slots__ = (
-        "_chunked", "_connection", "_dialect", "_door", "_ex", "_lifecycle", "_plan", "_reader", "_template",
+        "_chunked", "_connection", "_dialect", "_door", "_ex", "_lifecycle", "_now", "_plan", "_reader", "_template",
         "_waiting", "committed", "done", "failure", "keep_alive",
     )  # fmt: skip
 
     def __init__(
-        self, ex: Exchange, plan: Plan, door: Door, dialect: ModuleType, connection: Connection, *, chunked: bool
+        self,
+        ex: Exchange,
+        plan: Plan,
+        door: Door,
+        dialect: ModuleType,
+        connection: Connection,
+        now: Callable[[], float],
+        *,
+        chunked: bool,
     ) -> None:
         self._ex = ex
         self._plan = plan
@@ -44,6 +53,7 @@ class Stream:
         self._dialect = dialect
         self._connection = connection
         self._chunked = chunked
+        self._now = now
         self._reader = EventReader()
         self._lifecycle: list[bytes] = []
         self._waiting: dict[str, Any] | None = None
@@ -60,12 +70,7 @@ class Stream:
             return
         out: list[bytes] = []
         try:
-            for event in self._reader.feed(data):
-                if event == DONE:
-                    self.done = True
-                    break
-                if not self._event(event, out):
-                    break
+            self._take(self._reader.feed(data), out)
         except EventTooLargeError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._ex.caller.revoked:
@@ -75,26 +80,76 @@ class Stream:
         if self.failure is not None:
             self._connection.abort()
 
-    def _event(self, event: bytes, out: list[bytes]) -> bool:
-        """Whether the stream goes on after this event."""
+    def _take(self, events: list[bytes], out: list[bytes]) -> None:
+        """Every event of one read. Neighbours that only add text to one channel pass the stages as one piece."""
+        run: list[bytes] = []
+        pieces: list[str] = []
+        channel = ""
+        for event in events:
+            chunk = self._read(event)
+            if chunk is None:
+                break
+            here, text = plain_text(chunk) if self._waiting is None else ("", "")
+            if here != channel and run:
+                self._run(channel, pieces, run, out)
+                run, pieces = [], []
+            channel = here
+            if self.done:
+                return  # the run before this event was blocked
+            if here:
+                run.append(event)
+                pieces.append(text)
+            elif chunk.choices and self._waiting is None:
+                self._choice(event, chunk.choices[0], out)
+        if run:
+            self._run(channel, pieces, run, out)
+
+    def _read(self, event: bytes) -> Chunk | None:
+        """The event, read; None when the stream ends with it."""
+        if event == DONE:
+            self.done = True
+            return None
         try:
             chunk: Chunk = self._dialect.read_chunk(event)
         except self._dialect.BrokenAnswerError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
-            return False
+            return None
         if chunk.error is not None:
             self.failure = Refusal("upstream_lost", route=self._plan.route.badge)
-            return False
+            return None
         if len(chunk.choices) > 1:  # one answer was asked for, and only one passes the stages
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
-            return False
+            return None
         if chunk.usage is not None:
             self._ex.usage = chunk.usage
-        if chunk.choices and self._waiting is None:
-            self._choice(event, chunk.choices[0], out)
-        return not self.done
+        return chunk
+
+    def _run(self, channel: str, pieces: list[str], events: list[bytes], out: list[bytes]) -> None:
+        """Text events of one channel: unchanged ones keep their bytes, else one event carries what is released."""
+        ex = self._ex
+        text = pieces[0] if len(pieces) == 1 else "".join(pieces)
+        released = text
+        for stage in self._plan.on_event:
+            released = stage(ex, channel, released, False)
+        if ex.blocked:
+            self._hold_finish(events[-1], {channel: released})
+        elif released == text:
+            self._emit(b"data: %b\n\n" % b"\n\ndata: ".join(events), out)
+        elif released:
+            generic = _generic.decode(events[-1])
+            generic["choices"][0]["delta"][channel] = released
+            self._emit(b"data: %b\n\n" % msgspec.json.encode(generic), out)
+        else:
+            self._remember(events[-1])  # all of it may still become a forbidden word: it waits inside the stages
+
+    def _emit(self, data: bytes, out: list[bytes]) -> None:
+        if self._lifecycle:
+            out.extend(self._lifecycle)
+            self._lifecycle.clear()
+        out.append(data)
 
     def _choice(self, event: bytes, choice: ChunkChoice, out: list[bytes]) -> None:
+        """Every other event: a role, a tool call, several channels at once, the finish."""
         ex = self._ex
         said = choice.delta
         changed = answer.apply(ex, self._plan, said, last=False) if self._plan.on_event else {}
@@ -106,7 +161,7 @@ class Stream:
         if changed:
             if not any(changed.values()) and len(changed) == len(answer.texts(said)) and not said.tool_calls:
                 self._remember(event)
-                return  # all of it may still become a forbidden word: it waits inside the stages
+                return
             generic = _generic.decode(event)
             answer.put(generic["choices"][0]["delta"], changed)
             event = msgspec.json.encode(generic)
@@ -114,10 +169,7 @@ class Stream:
         if not self.committed and not out and not _says(said):
             self._lifecycle.append(data)  # {"role": "assistant"} alone commits nothing
         else:
-            if self._lifecycle:
-                out.extend(self._lifecycle)
-                self._lifecycle.clear()
-            out.append(data)
+            self._emit(data, out)
 
     def _remember(self, event: bytes) -> None:
         """Keep the frame of an event whose text waits, and never the text: the stages have not released it."""
@@ -142,6 +194,7 @@ class Stream:
         if not self.committed:
             self.committed = True
             self._ex.shown = True
+            self._ex.first_at = self._now()
             data = b": isthmus %b\n\n%b" % (msgspec.json.encode(answer.origin(self._ex)), data)
             coding = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Connection: close\r\n"
             head = _HEAD + coding + answer.header_lines(self._ex) + b"\r\n"
@@ -198,6 +251,19 @@ class Stream:
     def _end(self) -> None:
         if self._chunked:
             self._door.write(b"0\r\n\r\n")
+
+
+def plain_text(chunk: Chunk) -> tuple[str, str]:
+    """Channel and text of an event that does nothing but add text to one channel; else two empty strings."""
+    if not chunk.choices:
+        return "", ""
+    choice = chunk.choices[0]
+    said = choice.delta
+    if choice.finish_reason is not None or said.tool_calls is not None:
+        return "", ""
+    if said.content:
+        return ("", "") if said.reasoning_content else ("content", said.content)
+    return ("reasoning_content", said.reasoning_content) if said.reasoning_content else ("", "")
 
 
 def _says(said: Said) -> bool:
