@@ -11,7 +11,6 @@ from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
 from isthmus.ledger.accounts import Accounts
 
-BEARER = b"bearer "
 _LIMIT = 256  # bytes; a longer header is no key of this house, and is not hashed
 
 
@@ -35,10 +34,12 @@ class KeyRing:
         """
         if not authorization:
             raise Refusal("missing_key")
-        if authorization[:7].lower() == BEARER:
-            authorization = authorization[7:].strip()
         if len(authorization) > _LIMIT:
             raise Refusal("invalid_key")
+        if authorization.startswith(b"Bearer "):
+            authorization = authorization[7:]
+        elif authorization[:7].lower() == b"bearer ":
+            authorization = authorization[7:].strip()
         keyed = self._keyed()
         keyed.update(authorization)
         caller = self._callers.get(keyed.digest())

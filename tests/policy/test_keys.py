@@ -39,7 +39,16 @@ def test_no_header_is_a_missing_key(accounts, authorization):
 
 def test_what_is_no_key_of_this_house_is_invalid(accounts, key):
     ring, secret = KeyRing(accounts), key[1].encode()
-    for wrong in (b"Bearer ", b"Bearer x", b"Basic " + secret, b"Bearer " + secret[:-1], secret + b"x", b"\xff" * 5000):
+    for wrong in (
+        b"Bearer ",
+        b"Bearer x",
+        b"Basic " + secret,
+        b"Digest " + secret,
+        b"Bearer " + secret + b" ",
+        b"Bearer " + secret[:-1],
+        secret + b"x",
+        b"\xff" * 5000,
+    ):
         assert code(ring, wrong) == "invalid_key"
 
 
