@@ -90,7 +90,6 @@ class Exchange(Withheld):
         self.plan: Plan | None = None
         self.stream = False
         self.consent_id = ""
-        self.awaited_consent = ""
         self.subject = ""
         self.language = ""
         self.in_text: bytes | None = None

@@ -40,7 +40,7 @@ class CalledFunction(Withheld, msgspec.Struct):
 
 class ToolCall(Withheld, msgspec.Struct):
     function: CalledFunction | None = None
-    index: int = 0
+    index: int | None = None
 
 
 class Message(Withheld, msgspec.Struct):
@@ -116,6 +116,8 @@ def decode_ask(body: bytes) -> Ask:
     try:
         fields = _top.decode(body)
         read = _read.decode(body)
+        # A name given twice is read as its last value here, by others perhaps as its first: only what was read goes on.
+        fields["messages"] = msgspec.Raw(msgspec.json.encode(_generic.decode(fields["messages"])))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _objection(error) from None
     messages = read.messages

@@ -108,9 +108,9 @@ def texts(said: Said) -> dict[str, str]:
         pieces["reasoning_content"] = said.reasoning_content
     if said.content:
         pieces["content"] = said.content
-    for call in said.tool_calls or ():
+    for position, call in enumerate(said.tool_calls or ()):
         if call.function is not None and call.function.arguments:
-            pieces[f"tool:{call.index}"] = call.function.arguments
+            pieces[f"tool:{position if call.index is None else call.index}"] = call.function.arguments
     return pieces
 
 

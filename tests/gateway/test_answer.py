@@ -147,10 +147,6 @@ def test_at_the_last_piece_channels_that_still_hold_text_are_flushed_though_noth
     assert answer.apply(ex, chosen, Said(), last=True) == {"content": "a", "tool:0": "b"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="calls of one delta that carry no index all count as number 0: the later text hides the earlier one from the stages",
-)
 def test_two_calls_of_one_delta_without_an_index_are_both_seen():
     calls = [{"function": {"arguments": "a"}}, {"function": {"arguments": "b"}}]
     assert "".join(answer.texts(read(tool_calls=calls)).values()) == "ab"
