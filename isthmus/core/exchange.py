@@ -53,7 +53,6 @@ class Exchange(Withheld):
     __slots__ = (
         "ask",
         "attempts",
-        "awaited_consent",
         "blocked",
         "caller",
         "consent_id",
