@@ -4,7 +4,7 @@ from isthmus.core.clock import FakeClock
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.operator import Operator
 from isthmus.policy import duties
-from isthmus.policy.duties import DECIDED, ORDER, Duty
+from isthmus.policy.duties import DECIDED, NOT_YET, ORDER, Duty
 from isthmus.policy.house import House
 from isthmus.regions.schema import VERBS
 
@@ -22,9 +22,9 @@ def duty(name, *verbs):
 
 def test_every_verb_has_a_duty_file_or_a_reason_why_none_is_needed():
     met = {verb for found in duties.discover() for verb in found.verbs}
-    assert set(VERBS) - met == set(DECIDED)
-    assert not met & set(DECIDED)
-    assert all(reason for reason in DECIDED.values())
+    assert set(VERBS) - met == set(DECIDED) | set(NOT_YET)
+    assert not met & (set(DECIDED) | set(NOT_YET))
+    assert all([*DECIDED.values(), *NOT_YET.values()])
 
 
 def test_no_duty_file_claims_a_verb_that_the_schema_does_not_have():
