@@ -75,11 +75,11 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"), email, None, _LOCAL,
     ),
     Shape(
-        "uscc", "CODE", rb"[0-9]{6}[0-9A-Za-z]{10}",
+        "uscc", "CODE", f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}".encode(),
         _word(f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}"), uscc,
     ),
     Shape(
-        "passport", "PASS", rb"[A-Za-z][0-9]{7}",
+        "passport", "PASS", "护照|護照|[Pp]assport|PASSPORT".encode(),
         _word("[A-Za-z][A-Za-z]?[0-9]{7,8}"), always, _PASSPORT,
     ),
     Shape(
@@ -91,7 +91,7 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,2}[0-9]{6} ?(?:\([0-9Aa]\)|[0-9Aa](?![A-Za-z0-9]))"), hk_id,
     ),
     Shape(
-        "mo_id", "IDMO", rb"[157][0-9]{6}[(/0-9]",
+        "mo_id", "IDMO", "澳门|澳門|[Mm]aca[uo]|MACA[UO]".encode(),
         re.compile(r"(?<![A-Za-z0-9])[157][0-9]{6}(?:\([0-9]\)|/?[0-9](?![A-Za-z0-9]))"), always, _MACAU,
     ),
     Shape("tw_id", "IDTW", rb"[A-Za-z][1289][0-9]{8}", _word("[A-Za-z][1289][0-9]{8}"), tw_id),
@@ -137,5 +137,10 @@ SHAPES: tuple[Shape, ...] = (
     _secret("SG\\.", "[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}"),
     _secret("eyJ", "[A-Za-z0-9_-]{8,}\\.eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}"),
     _secret("-----BEGIN [A-Z ]*PRIVATE KEY-----", "[^-]+-----END [A-Z ]*PRIVATE KEY-----"),
-    Shape("secret", "SECR", rb"[A-Za-z0-9_-]{24}", _word("[A-Za-z0-9_-]{24,128}"), secret_mix, _SECRET),
+    Shape(
+        "secret", "SECR",
+        rb"(?:[Kk][Ee][Yy]|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Pp]assw|PASSW|" + "密钥|口令|密码".encode()
+        + rb")[^\n]{0,24}[A-Za-z0-9_-]{24}",
+        _word("[A-Za-z0-9_-]{24,128}"), secret_mix, _SECRET,
+    ),
 )  # fmt: skip

@@ -29,7 +29,7 @@ class Detail(NamedTuple):
 TRIGGER = rb"[0-9](?:[ .()/-]{0,2}[0-9]){6}"
 NEAR = 24  # characters before a number in which its naming word must stand
 
-_RUN = re.compile(r"\+?\(?[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?: ?-?[Xx](?![A-Za-z0-9]))?")
+_RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
 _MOST_DIGITS = 19
 _OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
@@ -39,34 +39,61 @@ _MYNUMBER = re.compile("マイナンバー|個人番号|my ?number", re.IGNORECA
 _PHONE = re.compile("电话|電話|手机|手機|联系方式|tel|phone|call|mobile|fax|传真|座机|whatsapp", re.IGNORECASE)
 
 
-class _Stretch(NamedTuple):
-    """Some neighbouring groups of a run. `shape`: their lengths; `signs`: what stands between; `plus`: a + before."""
+class _Stretch:
+    """Some neighbouring groups of a run. `shape`: their lengths; `signs`: what stands between; `plus`: a + before.
 
-    digits: str
-    shape: tuple[int, ...]
-    signs: frozenset[str]
-    plus: bool
-    text: str
-    at: int
-    inside: bool  # a neighbour in the same run is joined by a sign that this stretch uses too
+    `inside`: a neighbour in the same run is joined by a sign that this stretch uses too.
+    """
+
+    __slots__ = ("at", "digits", "inside", "plus", "shape", "signs", "text")
+
+    def __init__(
+        self,
+        digits: str,
+        shape: tuple[int, ...],
+        signs: frozenset[str],
+        *,
+        plus: bool,
+        text: str,
+        at: int,
+        inside: bool,
+    ) -> None:
+        self.digits = digits
+        self.shape = shape
+        self.signs = signs
+        self.plus = plus
+        self.text = text
+        self.at = at
+        self.inside = inside
 
     def near(self, words: re.Pattern[str]) -> bool:
         """Whether one of `words` stands shortly before."""
         return words.search(self.text, max(0, self.at - NEAR), self.at) is not None
 
 
+_NO_SIGNS: frozenset[str] = frozenset()
 _PLAIN = frozenset(("", " ", "-"))
 
 
 def numbers(text: str) -> Iterator[Detail]:
     """Private numbers of `text` in order, never overlapping."""
     for run in _RUN.finditer(text):
-        if run.end() - run.start() >= 7:
-            yield from _in_run(text, run.start(), run.end())
+        start, end = run.span()
+        if end - start < 7:
+            continue
+        digits = run[0]
+        if not digits.isdigit() or text[start - 1 : start] == "+":
+            yield from _in_run(text, start, end)
+        elif end - start in _KINDS:
+            stretch = _Stretch(digits, (end - start,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
+            for kind, code, fits in _KINDS[end - start]:
+                if fits(stretch):
+                    yield Detail(kind, code, start, end)
+                    break
 
 
 def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
-    groups = [(group.start(), group.end()) for group in _GROUP.finditer(text, start, end)]
+    groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     has_x = text[end - 1] in "Xx"
     first = 0
     while first < len(groups):
@@ -107,12 +134,12 @@ def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail
     before = text[start - 1 : start]
     if before == "(" and text[start - 2 : start - 1] == "+":
         before = "+"
-    shape = tuple(right - left for left, right in groups[first : final + 1])
-    signs = frozenset(text[groups[place][1] : groups[place + 1][0]] for place in range(first, final))
+    shape = tuple([right - left for left, right in groups[first : final + 1]])
+    signs = frozenset([text[groups[place][1] : groups[place + 1][0]] for place in range(first, final)])
     inside = (first > 0 and text[groups[first - 1][1] : start] in signs) or (
         final + 1 < len(groups) and text[tail : groups[final + 1][0]] in signs
     )
-    stretch = _Stretch(digits, shape, signs, before == "+", text, start, inside)
+    stretch = _Stretch(digits, shape, signs, plus=before == "+", text=text, at=start, inside=inside)
     for kind, code, fits in kinds:
         if fits(stretch):
             if stretch.plus:

@@ -10,8 +10,9 @@ Rules of this room:
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
+from functools import cache
 
 from isthmus.core.secret import Withheld
 
@@ -24,11 +25,14 @@ _SHAPE = re.compile(r"\[[A-Z]{4}-[0-9B-Z]{8}\]")
 _VALUE = {sign: value for value, sign in enumerate(SIGNS)}
 
 
+@cache
+def _code_sum(code: str) -> int:
+    return sum(weight * ord(sign) for weight, sign in enumerate(code, 2))
+
+
 def check_sign(code: str, body: str) -> str:
-    """The weighted sum modulo 31 of type and body."""
-    total = sum(weight * ord(sign) for weight, sign in enumerate(code, 2))
-    total += sum(weight * _VALUE[sign] for weight, sign in enumerate(body, 7))
-    return SIGNS[total % 31]
+    """The weighted sum modulo 31 of type and body: any single change, and any swap of neighbours, changes it."""
+    return SIGNS[(_code_sum(code) + sum(weight * _VALUE[sign] for weight, sign in enumerate(body, 7))) % 31]
 
 
 def is_whole(text: str) -> bool:
@@ -41,9 +45,10 @@ def is_whole(text: str) -> bool:
 class Placeholders(Withheld):
     """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
 
-    __slots__ = ("_of", "_values", "escaped", "lost")
+    __slots__ = ("_chance", "_of", "_values", "escaped", "lost")
 
     def __init__(self, *, escaped: bool = False) -> None:
+        self._chance = b""
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self.escaped = escaped
@@ -55,17 +60,26 @@ class Placeholders(Withheld):
         if known is not None:
             return known
         while True:
-            number = secrets.randbits(35) % _BODIES
-            body = ""
-            for _ in range(7):
-                number, place = divmod(number, 31)
-                body += SIGNS[place]
-            made = f"[{code}-{body}{check_sign(code, body)}]"
+            made = f"[{code}-{self._draw(code)}]"
             if made not in self._values:
                 break
         self._of[code, value] = made
         self._values[made] = value
         return made
+
+    def _draw(self, code: str) -> str:
+        """Seven signs by chance and their check sign."""
+        if not self._chance:
+            self._chance = os.urandom(64)
+        number = int.from_bytes(self._chance[:8]) % _BODIES
+        self._chance = self._chance[8:]
+        total = _code_sum(code)
+        body = ""
+        for weight in range(7, 14):
+            number, place = divmod(number, 31)
+            body += SIGNS[place]
+            total += weight * place
+        return body + SIGNS[total % 31]
 
     def __len__(self) -> int:
         return len(self._values)
