@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from isthmus.core import config
-from isthmus.ledger import frame, proof, read
+from isthmus.ledger import proof, read
 from isthmus.ledger.receipt import decode
 
 NAME = "receipt"
@@ -31,7 +31,7 @@ def show(
     """Print one receipt, where it lies in the ledger, and its leaf in the Merkle tree."""
     place, payload = read.locate(config.load().ledger, id)
     entry = msgspec.to_builtins(decode(payload))
-    where = place._asdict() | {"leaf": frame.leaf_hash(payload).hex()}
+    where = place._asdict()
     if json:
         print(msgspec.json.encode({"receipt": entry, "ledger": where}).decode())
         return
@@ -59,7 +59,13 @@ def prove(
         if step is None:
             console.print("\nThe node's log has not taken the shard's checkpoint in yet. Ask again in a second.")
             continue
-        console.print(f"\nleaf {step.number}  {step.leaf}", *(f"  with {each}" for each in step.path), sep="\n")
+        console.print(
+            f"\nentry {step.number}",
+            f"chain {step.chain}",
+            f"leaf  {step.leaf}",
+            *(f"  with {each}" for each in step.path),
+            sep="\n",
+        )
         console.print(f"\n{step.checkpoint}", markup=False)
 
 

@@ -3,8 +3,9 @@
 segment  = header record*
 header   = magic(8) first(u64) made(u64, ms since 1970 UTC) chain(32) peak(32)* crc(u32)           big-endian
 record   = length(u32) crc(u32) chain(32) payload(length)                                          big-endian
-leaf_i   = SHA-256(0x00 || payload_i)                                                              RFC 9162, 2.1.1
-chain_i  = SHA-256(chain_(i-1) || leaf_i); the header holds the chain before its first record; chain_(-1) is 32 zeros
+chain_i  = SHA-256(0x00 || chain_(i-1) || payload_i); chain_(-1) is 32 zeros, the header holds the one before it
+leaf_i   = chain_i: in the words of RFC 9162, 2.1.1, entry i is the data chain_(i-1) || payload_i, so that one hash is
+           both the link of the chain and the leaf of the tree
 peak     = a perfect subtree of the Merkle tree over the `first` entries before this segment, largest first; there is
            one for each set bit of `first`
 crc      = CRC-32 of chain || payload (record), of all before it (header)
@@ -27,8 +28,7 @@ ORIGIN = bytes(32)
 LIMIT = 1 << 20  # bytes of one payload
 _HEADER = struct.Struct(">8sQQ32s")
 _RECORD = struct.Struct(">II32s")
-_leaf = sha256(b"\x00").copy  # copying a started hash costs a third less than starting one
-_link = sha256().copy
+start_link = sha256(b"\x00").copy  # copying a started hash costs a third less than starting one
 pack_record = struct.Struct(">II").pack  # length and crc; chain and payload follow
 RECORD_SIZE = _RECORD.size
 
@@ -63,10 +63,11 @@ class Record(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A record that a search found: its number in the segment (from 0), where it begins, its payload."""
+    """A record that a search found: its number in the segment (from 0), where it begins, its leaf and payload."""
 
     number: int
     offset: int
+    leaf: bytes
     payload: bytes
 
 
@@ -104,28 +105,32 @@ def read_header(block: bytes) -> Header:
     return Header(first, made, chain, tuple(block[at : at + 32] for at in range(start, stop, 32)))
 
 
-def leaf_hash(payload: bytes) -> bytes:
-    """Merkle leaf of a payload (RFC 9162, section 2.1.1)."""
-    hashed = _leaf()
-    hashed.update(payload)
-    return hashed.digest()
-
-
-def link(chain: bytes, leaf: bytes) -> bytes:
-    """The chain hash after a leaf."""
-    hashed = _link()
-    hashed.update(chain + leaf)
+def link(chain: bytes, payload: bytes) -> bytes:
+    """The chain hash of an entry, which is its Merkle leaf; `chain` is that of the entry before it."""
+    hashed = start_link()
+    hashed.update(chain + payload)
     return hashed.digest()
 
 
 def write_record(chain: bytes, payload: bytes) -> bytes:
-    """The bytes of one record; `chain` is the hash that includes it."""
+    """The bytes of one record; `chain` is its own chain hash."""
     body = chain + payload
     return _RECORD.pack(len(payload), crc32(body), chain) + payload
 
 
 def payloads(segment: bytes | mmap, offset: int, skip: int) -> Iterator[bytes]:
     """Payloads from the record at `offset` on, the first `skip` left out, nothing checked but the lengths."""
+    for at, stop in _spans(segment, offset, skip):
+        yield segment[at + RECORD_SIZE : stop]
+
+
+def leaves(segment: bytes | mmap, offset: int, skip: int) -> Iterator[bytes]:
+    """The same for the leaves, as they were written."""
+    for at, _ in _spans(segment, offset, skip):
+        yield segment[at + 8 : at + RECORD_SIZE]
+
+
+def _spans(segment: bytes | mmap, offset: int, skip: int) -> Iterator[tuple[int, int]]:
     head, end = RECORD_SIZE, len(segment)
     while offset + head <= end:
         stop = offset + head + int.from_bytes(segment[offset : offset + 4], "big")
@@ -134,7 +139,7 @@ def payloads(segment: bytes | mmap, offset: int, skip: int) -> Iterator[bytes]:
         if skip:
             skip -= 1
         else:
-            yield segment[offset + head : stop]
+            yield offset, stop
         offset = stop
 
 
@@ -151,7 +156,7 @@ def search(segment: bytes, start: int, needle: bytes) -> Iterator[Hit]:
         try:
             for record in records(segment[offset:stop], 0):
                 if needle in record.payload:
-                    yield Hit(number - 1, offset, record.payload)
+                    yield Hit(number - 1, offset, record.chain, record.payload)
         except BrokenSegmentError:
             return
         offset = stop

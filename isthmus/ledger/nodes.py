@@ -68,9 +68,11 @@ class Finder:
         self._known: dict[tuple[int, int], bytes] = {}
         self._blocks: dict[int, dict[int, bytes]] = {}
         self._oldest = self._firsts[0] if self._firsts else 0
+        self._origin = frame.ORIGIN
         if self._oldest:
             # What was retired lives on in the peaks that the oldest segment begins with.
             header = frame.read_header(self._paths[0].read_bytes()[: frame.header_size(self._oldest)])
+            self._origin = header.chain
             self._known.update(zip(tree.peak_names(header.first), header.peaks, strict=True))
 
     def __call__(self, level: int, index: int) -> bytes:
@@ -87,6 +89,10 @@ class Finder:
             node = tree.lift(self._stored(base, index << (level - base), 1 << (level - base)))
         self._known[name] = node
         return node
+
+    def chain(self, number: int) -> bytes:
+        """The chain hash before an entry."""
+        return self._origin if number == self._oldest else self(0, number - 1)
 
     def _stored(self, level: int, first: int, count: int) -> list[bytes]:
         path = self._folder / f"tree.{level}"
@@ -117,10 +123,10 @@ class Finder:
                 return
             number = max(first, begin)
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as segment:
-                for payload in frame.payloads(segment, frame.header_size(begin), number - begin):
+                for leaf in frame.leaves(segment, frame.header_size(begin), number - begin):
                     if number == end:
                         return
-                    yield number, frame.leaf_hash(payload)
+                    yield number, leaf
                     number += 1
 
 

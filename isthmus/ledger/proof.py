@@ -1,7 +1,7 @@
 """The proof that a receipt is in the ledger: two inclusion paths and a signature.
 
-    payload --leaf--> [inclusion] --> root of the shard, in a signed checkpoint (a note)
-    note    --leaf--> [inclusion] --> root of the node, in the node's signed checkpoint
+    chain, payload --leaf--> [inclusion] --> root of the shard, in a signed checkpoint (a note)
+    chain, note    --leaf--> [inclusion] --> root of the node, in the node's signed checkpoint
 
 Whoever has the node's public key checks it with SHA-256 and Ed25519 alone (RFC 9162, sections 2.1.3.2 and 2.1.1).
 Hashes are hex.
@@ -20,9 +20,13 @@ from isthmus.ledger.nodes import Finder
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One inclusion: leaf `number` of the tree that `checkpoint` (a signed note) states the size and root of."""
+    """One inclusion: entry `number` of the tree that `checkpoint` (a signed note) states the size and root of.
+
+    `chain` is the chain hash before the entry, `leaf` is SHA-256(0x00 || chain || payload).
+    """
 
     number: int
+    chain: str
     leaf: str
     path: tuple[str, ...]
     checkpoint: str
@@ -70,8 +74,10 @@ def continues(folder: Path, old: int, size: int) -> tuple[str, ...]:
 
 
 def _step(folder: Path, number: int, payload: bytes, over: Checkpoint) -> Step:
-    path = tree.inclusion(Finder(folder), number, over.size)
-    return Step(number, frame.leaf_hash(payload).hex(), tuple(each.hex() for each in path), over.note.decode())
+    finder = Finder(folder)
+    chain = finder.chain(number)
+    path = tuple(each.hex() for each in tree.inclusion(finder, number, over.size))
+    return Step(number, chain.hex(), frame.link(chain, payload).hex(), path, over.note.decode())
 
 
 def _notes(folder: Path) -> list[Checkpoint]:

@@ -16,12 +16,13 @@ LONGEST = 3600 * 1000  # ms that may pass between giving an id and writing its e
 
 
 class Place(NamedTuple):
-    """Where an entry lies: the log, its number there (from 0), the segment's file name, the offset in bytes."""
+    """Where an entry lies: log, number there (from 0), file name of the segment, offset in bytes; and its leaf (hex)."""
 
     shard: str
     number: int
     segment: str
     offset: int
+    leaf: str
 
 
 def shards(folder: Path) -> list[str]:
@@ -40,7 +41,7 @@ def payloads(path: Path) -> Iterator[tuple[Place, bytes]]:
     try:
         header = frame.read_header(block)
         for number, record in enumerate(frame.records(block, header.size), header.first):
-            yield Place(path.parent.name, number, path.name, record.offset), record.payload
+            yield Place(path.parent.name, number, path.name, record.offset, record.chain.hex()), record.payload
     except frame.BrokenSegmentError:
         return
 
@@ -117,5 +118,5 @@ def _search(path: Path, id: str) -> tuple[Place, bytes] | None:
     first, start = int(path.stem), frame.header_size(int(path.stem))
     for hit in frame.search(block, start, b'"id":"%b"' % id.encode("ascii", "replace")):
         if decode(hit.payload).id == id:
-            return Place(path.parent.name, first + hit.number, path.name, hit.offset), hit.payload
+            return Place(path.parent.name, first + hit.number, path.name, hit.offset, hit.leaf.hex()), hit.payload
     return None

@@ -69,8 +69,7 @@ def scan(wish: Wish) -> Scan:
         heads[header.first] = (tree.root(), chain)
     try:
         for record in frame.records(block, header.size):
-            leaf = frame.leaf_hash(record.payload)
-            link = frame.link(chain, leaf)
+            link = frame.link(chain, record.payload)
             if link != record.chain:
                 broken = Broken(record.offset, "an entry does not fit the chain", torn=False)
                 break
@@ -78,7 +77,7 @@ def scan(wish: Wish) -> Scan:
                 broken = Broken(record.offset, f"this is no {wish.kind} that this version knows", torn=False)
                 break
             chain, size = link, size + 1
-            leaves.append(leaf)
+            leaves.append(link)
             if size in wish.sizes:
                 tree.extend(leaves)
                 leaves = []

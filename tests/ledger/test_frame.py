@@ -9,7 +9,7 @@ def segment(payloads, first=0, peaks=()):
     chain = frame.ORIGIN
     block = frame.write_header(frame.Header(first, 7, chain, peaks))
     for payload in payloads:
-        chain = frame.link(chain, frame.leaf_hash(payload))
+        chain = frame.link(chain, payload)
         block += frame.write_record(chain, payload)
     return block
 

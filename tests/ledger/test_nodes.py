@@ -2,7 +2,9 @@ import pytest
 
 from isthmus.ledger import frame, nodes, tree
 
-LEAVES = [frame.leaf_hash(str(number).encode()) for number in range(700)]
+LEAVES = []
+for _number in range(700):
+    LEAVES.append(frame.link(LEAVES[-1] if LEAVES else frame.ORIGIN, str(_number).encode()))
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def folder(tmp_path):
     for first, last in ((0, 300), (300, 520), (520, 700)):
         block = frame.write_header(frame.Header(first, 0, chain, frontier.peaks))
         for number in range(first, last):
-            chain = frame.link(chain, LEAVES[number])
+            chain = LEAVES[number]
             block += frame.write_record(chain, str(number).encode())
         (tmp_path / f"{first:020d}.seg").write_bytes(block)
         frontier.extend(LEAVES[first:last])
@@ -50,6 +52,9 @@ def test_proofs_of_what_stayed_need_nothing_of_what_was_retired(folder):
     assert {leaf: tree.inclusion(finder, leaf, 700) for leaf in before} == before
     with pytest.raises(LookupError):
         tree.inclusion(finder, 299, 700)
+    assert finder.chain(300) == whole.chain(300) == LEAVES[299]
+    assert finder.chain(301) == LEAVES[300]
+    assert whole.chain(0) == frame.ORIGIN
 
 
 def test_a_missing_segment_in_the_middle_is_told(folder):

@@ -28,6 +28,7 @@ def stated(note):
 
 def holds(step, data):
     size, root = stated(step.checkpoint)
+    data = bytes.fromhex(step.chain) + data
     assert step.leaf == rfc.leaf_hash(data).hex()
     return rfc.verify_inclusion(
         rfc.leaf_hash(data), step.number, size, [bytes.fromhex(each) for each in step.path], root
@@ -44,7 +45,9 @@ def test_every_receipt_is_proved_up_to_the_nodes_signature(tmp_path, logs, make)
         assert f'"id":"w0-1-{number}"' in made.payload
         assert holds(made.shard, made.payload.encode())
         assert holds(made.node, made.shard.checkpoint.encode())
-        assert not holds(proof.Step(number, rfc.leaf_hash(b"x").hex(), made.shard.path, made.shard.checkpoint), b"x")
+        chain = made.shard.chain
+        leaf = rfc.leaf_hash(bytes.fromhex(chain) + b"x").hex()
+        assert not holds(proof.Step(number, chain, leaf, made.shard.path, made.shard.checkpoint), b"x")
         checkpoint.check(checkpoint.read(made.node.checkpoint.encode()), node, public)
 
 

@@ -14,7 +14,7 @@ def write(tmp_path):
         chain = frame.ORIGIN
         block = frame.write_header(frame.Header(first, 7, chain, peaks))
         for payload in payloads:
-            chain = frame.link(chain, frame.leaf_hash(payload))
+            chain = frame.link(chain, payload)
             block += frame.write_record(chain, payload)
         path = tmp_path / f"{first:020d}.seg"
         path.write_bytes(block)
@@ -31,7 +31,10 @@ def test_a_sound_segment_gives_its_end_and_the_heads_that_were_asked_for(write, 
     payloads = entries(make, 300)
     found = scan(Wish(write(payloads), frozenset((0, 2, 300, 301)), "entry"))
     tree = Frontier()
-    tree.extend([frame.leaf_hash(payload) for payload in payloads])
+    chain = frame.ORIGIN
+    for payload in payloads:
+        chain = frame.link(chain, payload)
+        tree.append(chain)
     assert found.broken is None
     assert (found.size, found.peaks, found.last_id) == (300, tree.peaks, "w0-1-299")
     assert sorted(found.heads) == [0, 2, 300]

@@ -173,7 +173,7 @@ def test_a_changed_entry_that_a_checkpoint_vouches_for_stops_the_opening(house):
     path = house.log / f"{0:020d}.seg"
     chain, block = frame.ORIGIN, path.read_bytes()[:60]
     for payload in (b"entry 0", b"changed", b"entry 2"):
-        chain = frame.link(chain, frame.leaf_hash(payload))
+        chain = frame.link(chain, payload)
         block += frame.write_record(chain, payload)
     path.write_bytes(block)
     with pytest.raises(Refusal) as refusal:

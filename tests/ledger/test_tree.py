@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.ledger import frame, tree
+from isthmus.ledger import tree
 
 _spec = importlib.util.spec_from_file_location("rfc9162", Path(__file__).with_name("rfc9162.py"))
 rfc = importlib.util.module_from_spec(_spec)
@@ -17,14 +17,14 @@ def entries(count):
 
 
 def finder(leaves):
-    hashes = [frame.leaf_hash(leaf) for leaf in leaves]
+    hashes = [rfc.leaf_hash(leaf) for leaf in leaves]
     return lambda level, index: tree.lift(hashes[index << level : index + 1 << level])
 
 
 def grown(leaves):
     frontier = tree.Frontier()
     for leaf in leaves:
-        frontier.append(frame.leaf_hash(leaf))
+        frontier.append(rfc.leaf_hash(leaf))
     return frontier
 
 
