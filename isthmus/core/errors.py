@@ -68,6 +68,9 @@ TABLE: dict[str, Row] = {
     "content_blocked": Row(
         400, _LAW, 3, "This question cannot be processed here (category {category}). Rephrase it. {reason}"
     ),
+    "suspended": Row(
+        403, _LAW, 3, "This person is suspended until {until}, after repeated forbidden questions ({reason})."
+    ),
     "export_incomplete": Row(403, _LAW, 3, "This export lacks what the region asks for: {reason}."),
     # those who answer
     "upstream_unavailable": Row(

@@ -16,7 +16,7 @@ from isthmus.core.decision import Obligation, OnEvent, OnRequest, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.core.operator import REHEARSAL
-from isthmus.policy import term_lists
+from isthmus.policy import strikes, term_lists
 from isthmus.policy.house import House
 from isthmus.policy.terms import TermScanner, tail
 from isthmus.policy.wording import language_for, law_line, words
@@ -84,6 +84,7 @@ def _refuse(owed: Obligation, values: Mapping[str, object]) -> OnRequest:
 
 def _question(owed: Sequence[Obligation], house: House) -> OnRequest:
     find = _scanner(owed, house).find
+    clock = house.clock
     first = owed[0]
     law = law_line(cited for one in owed for cited in one.law)
 
@@ -91,11 +92,13 @@ def _question(owed: Sequence[Obligation], house: House) -> OnRequest:
         hit = find(ex.text())
         if hit is not None:
             ex.blocked = hit.category
+            strikes.struck(ex, clock.now())
             said = words("moderation", language_for(ex.language, first.region), first.region)
             reason = said["reason"].format(law=law)
             raise Refusal("content_blocked", extra={"rule": first.rule}, category=hit.category, reason=reason)
         if NAME not in ex.met:
             ex.met.append(NAME)
+            strikes.passed(ex)
 
     return on_request
 
