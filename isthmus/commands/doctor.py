@@ -101,10 +101,7 @@ def command(
         terms=terms,
         missing=missing,
         ready=all(packages.values()),
-        public=all(packages.values())
-        and not any(one.needed for one in missing)
-        and not _short(terms)
-        and (held.accept_drafts or not drafts),
+        public=all(packages.values()) and not gaps and (held.accept_drafts or not drafts),
     )
     if json:
         print(msgspec.json.encode(health).decode())

@@ -224,7 +224,10 @@ def _show_report(report: machine.Report, against: str) -> None:
         }
         for label, found in words.items():
             for word, n in sorted(found.items(), key=lambda pair: -pair[1]):
-                print(f"   {label}: {word} ({n})")
+                # The figures matter only where the same duty stands on both sides with other ones.
+                name = word.partition(" {")[0]
+                both = all(any(w.startswith(f"{name} {{") for w in d) for d in (shift.new_duties, shift.ended_duties))
+                print(f"   {label}: {word if both else name} ({n})")
 
 
 def _region(known: Mapping[str, Region], word: str, folder: Path | None) -> Region:
