@@ -17,7 +17,7 @@ import msgspec
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
-from isthmus.core.errors import Refusal
+from isthmus.core.errors import TABLE, Refusal
 from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
@@ -93,9 +93,7 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                 for wait in plan.awaited:
                     await wait(ex)
                 keep_alive = await attempt(c, ex, plan, request, door)  # 8 dialect, upstream; 9 stream
-                record(ex, plan, "answered", "", c.clock.monotonic() - started)
-                c.breakers.answered(plan.route.name)
-                ex.outcome = ex.outcome or "answered"
+                conclude(c, ex, plan, c.clock.monotonic() - started)
                 break
             except RouteSkipped as skipped:
                 failure = failure or skipped.refusal
@@ -171,6 +169,18 @@ def enter(ex: Exchange, plan: Plan) -> None:
         ex.masks = {}
         ex.met = []
         ex.notices = []
+
+
+def conclude(c: Corridor, ex: Exchange, plan: Plan, seconds: float) -> None:
+    """The caller has what there is: note whether the route answered whole or broke off."""
+    if ex.outcome != "interrupted":
+        ex.outcome = "answered"
+        record(ex, plan, "answered", "", seconds)
+        c.breakers.answered(plan.route.name)
+        return
+    record(ex, plan, "lost", ex.refusal_code, seconds)
+    if TABLE[ex.refusal_code].type == "upstream_error":
+        c.breakers.failed(plan.route.name)
 
 
 def record(ex: Exchange, plan: Plan, outcome: str, code: str, seconds: float) -> None:
@@ -257,8 +267,6 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
     refusal = stream.failure or failed(route, word).refusal
     ex.outcome = "interrupted"
     ex.refusal_code = refusal.code
-    if refusal.row.type == "upstream_error":
-        c.breakers.failed(route.name)
     stream.fail(refusal)
     return True
 
