@@ -91,6 +91,22 @@ def revoke(
     print(f"Consent {id} is withdrawn. Receipt {receipt.id}.")
 
 
+@app.command()
+def forget(
+    subject: Annotated[str, typer.Argument(help="The person, as the tenant names them.")],
+    tenant: Annotated[str, typer.Option(help="Whose person it is.")] = "default",
+    json: Json = False,
+) -> None:
+    """Withdraw all that a person agreed to and erase the person. Receipts stay, and name nobody any more."""
+    with _house() as (accounts, ledger):
+        gone = consents.forget(accounts, ledger, tenant, subject, SystemClock())
+        ledger.flush()
+    if json:
+        _print_json({"forgotten": True, "consents": gone})
+        return
+    print(f"The person is erased, and {gone} consents.")
+
+
 @contextmanager
 def _house() -> Iterator[tuple[Accounts, Ledger]]:
     """Accounts, and a ledger of the command line's own shard, closed (and signed) at the end."""

@@ -32,3 +32,14 @@ class Consent(msgspec.Struct):
     until: datetime
     withdrawn: bool = False
     used: bool = False
+
+
+def statement(consent: Consent, sheet: str) -> bytes:
+    """What a device signs (Ed25519) when a person agrees: one fact a line, and what was shown.
+
+    `sheet` is the SHA-256 (hex) of the sheet's words as they stood on the screen, UTF-8. The time is `given_at` in ms
+    since 1970-01-01 UTC, so that a signature cannot be used for a later consent.
+    """
+    given = int(consent.given_at.timestamp() * 1000)
+    facts = (consent.kind, consent.recipient, consent.region, consent.feature, consent.scope, consent.subject)
+    return "\n".join(("isthmus consent 1", *facts, consent.language, str(given), sheet, "")).encode()

@@ -188,6 +188,8 @@ class Accounts:
         for field, longest in _LONGEST.items():
             if len(getattr(consent, field)) > longest:
                 raise Refusal("bad_field", field=field, reason=f"it has at most {longest} characters")
+            if not getattr(consent, field).isprintable():
+                raise Refusal("bad_field", field=field, reason="it holds a character that cannot be printed")
         consent.id = consent.id or f"cns_{secrets.token_urlsafe(16)}"
 
     def give_consent(self, consent: Consent) -> Consent:

@@ -16,7 +16,7 @@ LONGEST = 3600 * 1000  # ms that may pass between giving an id and writing its e
 
 
 class Place(NamedTuple):
-    """Where an entry lies: log, number there (from 0), file name of the segment, offset in bytes; and its leaf (hex)."""
+    """Where an entry lies: log, number there (from 0), file name of the segment, offset in bytes; and its leaf, hex."""
 
     shard: str
     number: int

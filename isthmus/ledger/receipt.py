@@ -66,8 +66,9 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
 class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defaults=True, gc=False):
     """One consent that was given or withdrawn. `act` is "given" or "withdrawn"; `consent` is the consent's id.
 
-    `subject` is a commitment (hex) to the person, never the person's own name: see ledger.accounts. `signature` is
-    the device's, over the sheet that was shown, when there is one.
+    `subject` is a commitment (hex) to the person, never the person's own name: see ledger.accounts. Where a device
+    signed: its public key and `signature` (Ed25519, base64) over core.consent.statement, `sheet` the SHA-256 (hex) of
+    the words it showed; `given` is the time in that statement, in ms.
     """
 
     id: str
@@ -83,7 +84,10 @@ class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defau
     language: str
     subject: str = ""
     until: int = 0
+    device: str = ""
     signature: str = ""
+    sheet: str = ""
+    given: int = 0
     keep_min: int = 0
     keep_max: int = 0
     v: int = SCHEMA

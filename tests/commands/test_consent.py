@@ -69,3 +69,12 @@ def test_a_consent_that_is_not_there_cannot_be_revoked(call):
     code, out, _ = call("revoke", "nothing", "--json")
     assert code == 2
     assert json.loads(out)["error"]["code"] == "unknown_consent"
+
+
+def test_a_person_is_forgotten(call, tmp_path):
+    call(*GIVE)
+    code, out, _ = call("forget", "alice", "--json")
+    assert (code, json.loads(out)["consents"]) == (0, 1)
+    assert "0 consents" in call("forget", "alice")[1]
+    assert json.loads(call("list", "--json")[1]) == []
+    assert [entry.act for entry in read.iterate(tmp_path / "ledger")] == ["given", "withdrawn"]

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from isthmus.core.consent import KINDS, Consent
+from isthmus.core.consent import KINDS, Consent, statement
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -41,3 +41,11 @@ def test_a_consent_survives_the_wire_with_its_times():
 
 def test_the_kinds_are_those_of_the_law():
     assert KINDS == ("separate", "sensitive", "guardian", "label_duty")
+
+
+def test_a_statement_says_every_fact_that_a_person_agreed_to_and_nothing_of_the_house():
+    lines = statement(consent(), "5e" * 32).decode().split("\n")
+    assert lines == [
+        "isthmus consent 1", "separate", "doubao", "CN", "*", "always", "alice", "zh-CN", "1795305600000", "5e" * 32, "",
+    ]  # fmt: skip
+    assert statement(consent(id="other", tenant="other", used=True), "5e" * 32) == statement(consent(), "5e" * 32)

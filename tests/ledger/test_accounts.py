@@ -123,7 +123,14 @@ def test_a_consent_comes_back_as_it_was_given(accounts, agree):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("kind", "tacit"), ("scope", "for ever"), ("subject", "a" * 201), ("tenant", "t" * 65), ("recipient", "r" * 65)],
+    [
+        ("kind", "tacit"),
+        ("scope", "for ever"),
+        ("subject", "a" * 201),
+        ("tenant", "t" * 65),
+        ("recipient", "r" * 65),
+        ("subject", "a\nb"),
+    ],
 )
 def test_a_consent_of_no_known_kind_is_refused(accounts, agree, field, value):
     with pytest.raises(Refusal) as refusal:
