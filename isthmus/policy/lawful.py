@@ -6,6 +6,7 @@ stands for a number the operator does not have yet; every note that rests on it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from isthmus.regions.schema import Region, Rule
 LOCAL = "local"
 _REHEARSED = 'rests on the word "rehearsal", not for the public'
 # A fact's name after the region's prefix (cn_filing_no) -> the operator's word for it.
+_FACT = re.compile(r"\{([a-z]{2}_[a-z_]+)\}")
 OPERATOR_WORD = {"registration_no": "registration", "code": "producer_code", "representative": "representative"}
 
 
@@ -207,6 +209,17 @@ def forbid(site: Site, rule: Rule, operator: Operator) -> Finding:
     placed = "runs_in" in values and not runs_in(site, values["runs_in"], operator).objection
     if named or placed or not values:
         return Finding(rule.duty)
+    return FINE
+
+
+def complete(rule: Rule, facts: Facts, operator: Operator) -> Finding:
+    """label.embed: can every field be filled? What only the operator knows must be known before anything is exported."""
+    for field, text in rule.values.get("fields", {}).items():
+        for gap in _FACT.findall(text):
+            if not counts(of_operator(facts, gap), operator):
+                return Finding(
+                    f"{field} cannot be filled: no {gap}, write it into operator.toml [region.{rule.region}]"
+                )
     return FINE
 
 

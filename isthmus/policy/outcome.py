@@ -233,6 +233,8 @@ def _apply(site: Site, bound: Bound, operator: Operator) -> Finding:
             return lawful.require(site, rule, facts, operator)
         case "residency":
             return lawful.residency(site, rule, facts, operator)
+        case "label.embed":
+            return lawful.complete(rule, facts, operator)
         case _:
             return lawful.FINE
 

@@ -225,3 +225,12 @@ def test_an_unless_lifts_only_when_it_holds(unless, facts, lifts):
 def test_filing_numbers_travel_with_the_route_for_notices():
     operator = Operator(region={"CN": Facts(filing={"p": "F-9"})})
     assert site(operator=operator).route.facts["cn_filing_no"] == "F-9"
+
+
+def test_an_export_label_is_complete_or_nothing_is_exported():
+    embed = rule("label.embed", fields={"Label": "1", "ContentProducer": "{cn_code}", "ProduceID": "{ledger_id}"})
+    assert not lawful.complete(embed, Facts(producer_code="001"), PUBLIC).objection
+    assert "ContentProducer cannot be filled: no cn_code" in lawful.complete(embed, Facts(), PUBLIC).objection
+    assert lawful.complete(embed, Facts(producer_code="rehearsal"), PUBLIC).objection
+    assert not lawful.complete(embed, Facts(producer_code="rehearsal"), REHEARSING).objection
+    assert not lawful.complete(rule("label.embed", media=("latent",)), Facts(), PUBLIC).objection

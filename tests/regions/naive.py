@@ -229,6 +229,11 @@ def objects(world, rule, facts, route):
             if not world.held(facts.get(word.get(fact.partition("_")[2], ""), "")):
                 return True
         return "runs_in" in values and not where(world, route, values["runs_in"])
+    if check == "label.embed":
+        for text in values.get("fields", {}).values():
+            if text == "{cn_code}" and not world.held(facts.get("producer_code", "")):
+                return True
+        return False
     if check == "residency":
         fine = where(world, route, values["process"])
         if route["tier"] == "partner":

@@ -1,11 +1,14 @@
+import re
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from isthmus.regions import load as region_files
+from isthmus.regions.load import read
 from isthmus.regions.pages import binds, page, pages
-from isthmus.regions.schema import Grace, When
+from isthmus.regions.schema import VERBS, Grace, When
 
 FOLDER = Path(__file__).parents[2] / "docs" / "regions"
 REGIONS = region_files.load()
@@ -61,3 +64,17 @@ def test_exceptions_grace_and_ends_are_worded():
 def test_a_signature_is_shown():
     signed = msgspec.structs.replace(REGIONS["HK"].reviewed, by="A. Lawyer", status="signed")
     assert "signed by A. Lawyer" in page(msgspec.structs.replace(REGIONS["HK"], reviewed=signed))
+
+
+def test_the_page_for_lawyers_shows_a_rule_that_loads_and_a_case_that_holds():
+    guide = (FOLDER.parent / "reviewing-a-region.md").read_text("utf-8")
+    rule, case = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    head = (
+        'id = "CN"\nreviewed = {by="", on=2026-11-22, status="draft"}\n[source]\npipl = ["PIPL", "law", 2021-11-01]\n'
+    )
+    (read_rule,) = read("cn.toml", (head + rule).encode()).rules
+    assert read_rule.check == "consent.require"
+    shown = tomllib.loads(case)["case"][0]
+    kept = tomllib.loads((Path(__file__).parent / "cases" / "cn.toml").read_text("utf-8"))["case"]
+    assert any(all(one.get(key) == value for key, value in shown.items()) for one in kept)
+    assert {16: "sixteen words"}[len(VERBS)] in guide

@@ -43,6 +43,7 @@ def some_operator(draw):
             )
             facts["log_max_days"] = draw.choice([30, 200, "rehearsal", ""])
             facts["registration"] = draw.choice(["R-1", "rehearsal", ""])
+            facts["producer_code"] = draw.choice(["001", "rehearsal", ""])
             facts["editor"] = draw.choice(["", "Editor"])
             facts["entrusted"] = draw.choice([[], ["doubao"], ["openai", "qwen"]])
             facts["filing"] = {
