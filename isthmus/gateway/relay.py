@@ -78,7 +78,7 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
         check_standing(c, ex)
         asked = read_asked(ex, request)
-        if ex.consent_id and ex.consent_id not in c.consents:
+        if ex.consent_id and not all(each.strip() in c.consents for each in ex.consent_id.split(",")):
             await c.news.read()
         ex.ask = decode_ask(request.body)  # 4 wire: the body is decoded once
         ex.stream = ex.ask.stream
