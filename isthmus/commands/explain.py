@@ -116,8 +116,6 @@ def _show_duties(answer: Explanation, say: _Say) -> None:
         routes = list(dict.fromkeys(route for one in same for route in one.routes))
         if len(routes) < len(answer.routes):
             say(f"     only on: {', '.join(routes)}")
-        if owed.does.startswith("not done"):
-            say(f"     {owed.does}")
         if owed.values:
             others = f"  (and {len(same) - 1} more, by route)" if len(same) > 1 else ""
             say(f"     {msgspec.json.encode(owed.values).decode()}{others}", "dim")

@@ -1,6 +1,6 @@
 """Which duties exist, and in which order they meet a request. The folder is the registry; the order is data.
 
-    consent, minors, moderation, privacy, (whatever else), label, disclosure, notice, receipt
+    consent, minors, strikes, moderation, privacy, (whatever else), label, disclosure, notice, receipt
 
 The same order holds for every moment: on the way in, moderation reads what the person wrote, then privacy masks it; on
 the way out, moderation reads what the partner wrote, then privacy restores the details, then the label is added.
@@ -18,21 +18,15 @@ from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.policy.house import House
 
 OTHERS = "..."
-ORDER = ("consent", "minors", "moderation", "privacy", OTHERS, "label", "disclosure", "notice", "receipt")
+ORDER = ("consent", "minors", "strikes", "moderation", "privacy", OTHERS, "label", "disclosure", "notice", "receipt")
 
-# Verbs that no stage has to meet, and why. Every other verb
-# of the schema has a duty file or stands in NOT_YET (a test holds this).
+# Verbs that no stage has to meet, and why. Every other verb of the schema has a duty file (a test holds this).
 DECIDED = {
     "route.require": "decided when the table is compiled: a route that fails is not in the decision",
     "route.forbid": "decided when the table is compiled: a forbidden route is not in the decision",
     "residency": "decided when the table is compiled: a route elsewhere without a basis is not in the decision",
     "channel.offer": "a door of the operator's own service: clients show it, `isthmus doctor` asks for its address",
     "optout.offer": "a choice in the operator's own settings: clients show it, nothing changes on the wire",
-}
-
-# Verbs that no stage meets yet, and what people must do until then; `isthmus explain` says so.
-NOT_YET = {
-    "user.strike": "not done by the software yet: suspend repeat offenders by hand, from the refusals in the receipts",
 }
 
 Compile = Callable[[Sequence[Obligation], Route, House], Stage | None]

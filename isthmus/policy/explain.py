@@ -24,7 +24,6 @@ from isthmus.core.decision import (
     RuledOut,
 )
 from isthmus.policy.compile import Table
-from isthmus.policy.duties import NOT_YET
 from isthmus.policy.outcome import waits
 from isthmus.regions.schema import VERBS
 
@@ -241,7 +240,7 @@ def _one(owed: Obligation, routes: list[str]) -> Owed:
         until=owed.until.isoformat() if owed.until else "",
         sure=owed.sure,
         draft=owed.draft,
-        does=NOT_YET.get(owed.verb) or VERBS[owed.verb].does,
+        does=VERBS[owed.verb].does,
         citations=_laws(owed.law),
         routes=routes,
     )

@@ -213,13 +213,11 @@ def forbid(site: Site, rule: Rule, operator: Operator) -> Finding:
 
 
 def complete(rule: Rule, facts: Facts, operator: Operator) -> Finding:
-    """label.embed: can every field be filled? What only the operator knows must be known before anything is exported."""
+    """label.embed: can every field be filled? What only the operator knows must be known before an export."""
     for field, text in rule.values.get("fields", {}).items():
         for gap in _FACT.findall(text):
             if not counts(of_operator(facts, gap), operator):
-                return Finding(
-                    f"{field} cannot be filled: no {gap}, write it into operator.toml [region.{rule.region}]"
-                )
+                return Finding(f"{field} needs {gap}: write it into operator.toml [region.{rule.region}]")
     return FINE
 
 

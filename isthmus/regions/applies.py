@@ -1,4 +1,4 @@
-"""Which region's law applies to a person: what the device, the account and the address say, in the order each file names.
+"""Which region's law applies to a person: what device, account and address say, in the order each file names.
 
 A region asks its own signals in order and listens to the first one that is known. So a device sold in mainland China
 brings China's rules along, whatever the account says, and the account's region applies beside it; several together take
@@ -14,11 +14,11 @@ from isthmus.regions.schema import APPLIES, HOUSE_ID, Region
 
 
 def applying(regions: Mapping[str, Region], signals: Mapping[str, str]) -> tuple[str, ...]:
-    """Ids of the regions that apply, sorted. `signals` maps words of APPLIES to a region id; unknown ones are left out.
+    """Ids of the regions that apply, sorted. `signals` maps words of APPLIES to a region id; unknown ones are absent.
 
-    A person in Italy stands under IT, which inherits EU; EU itself is not added. Where no region claims the person, every
-    region that a signal names applies: silence is never a way out. Raises Refusal unknown_region for a
-    signal that names no region, and ValueError for a signal that is none.
+    A person in Italy stands under IT, which inherits EU; EU itself is not added. Where no region claims the person,
+    every region that a signal names applies: silence is never a way out. Raises Refusal unknown_region for a signal
+    that names no region, and ValueError for a signal that is none.
     """
     for signal, name in signals.items():
         if signal not in APPLIES:

@@ -4,7 +4,7 @@ from isthmus.core.clock import FakeClock
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.operator import Operator
 from isthmus.policy import duties
-from isthmus.policy.duties import DECIDED, NOT_YET, ORDER, Duty
+from isthmus.policy.duties import DECIDED, ORDER, Duty
 from isthmus.policy.house import House
 from isthmus.regions.schema import VERBS
 
@@ -22,9 +22,9 @@ def duty(name, *verbs):
 
 def test_every_verb_has_a_duty_file_or_a_reason_why_none_is_needed():
     met = {verb for found in duties.discover() for verb in found.verbs}
-    assert set(VERBS) - met == set(DECIDED) | set(NOT_YET)
-    assert not met & (set(DECIDED) | set(NOT_YET))
-    assert all([*DECIDED.values(), *NOT_YET.values()])
+    assert set(VERBS) - met == set(DECIDED)
+    assert not met & set(DECIDED)
+    assert all(DECIDED.values())
 
 
 def test_no_duty_file_claims_a_verb_that_the_schema_does_not_have():
@@ -41,6 +41,11 @@ def test_the_order_is_data_and_the_receipt_is_last():
 def test_a_persons_words_are_read_before_they_are_masked_and_an_answer_before_it_is_labelled():
     names = [found.name for found in duties.discover()]
     assert names.index("moderation") < names.index("privacy") < names.index("label")
+
+
+def test_a_suspended_person_is_turned_away_before_another_question_is_read():
+    names = [found.name for found in duties.discover()]
+    assert names.index("strikes") < names.index("moderation")
 
 
 def test_a_stage_gets_the_obligations_of_its_verbs_only():

@@ -230,7 +230,7 @@ def test_filing_numbers_travel_with_the_route_for_notices():
 def test_an_export_label_is_complete_or_nothing_is_exported():
     embed = rule("label.embed", fields={"Label": "1", "ContentProducer": "{cn_code}", "ProduceID": "{ledger_id}"})
     assert not lawful.complete(embed, Facts(producer_code="001"), PUBLIC).objection
-    assert "ContentProducer cannot be filled: no cn_code" in lawful.complete(embed, Facts(), PUBLIC).objection
+    assert "ContentProducer needs cn_code" in lawful.complete(embed, Facts(), PUBLIC).objection
     assert lawful.complete(embed, Facts(producer_code="rehearsal"), PUBLIC).objection
     assert not lawful.complete(embed, Facts(producer_code="rehearsal"), REHEARSING).objection
     assert not lawful.complete(rule("label.embed", media=("latent",)), Facts(), PUBLIC).objection
