@@ -9,12 +9,14 @@ import msgspec
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.operator import Operator
+from isthmus.policy.allow import Allowed
 
 
 class House(msgspec.Struct, frozen=True):
     """`consents` is the live index by id (refreshed in place). `terms` maps a taxonomy to term -> category.
 
     `minors` are the tenants whose services are directed to minors: with them an unknown age is asked, not noted.
+    `allowed` holds each tenant's exceptions from the term lists.
     """
 
     operator: Operator
@@ -22,3 +24,4 @@ class House(msgspec.Struct, frozen=True):
     consents: MutableMapping[str, Consent]
     terms: Mapping[str, Mapping[str, str]]
     minors: frozenset[str] = frozenset()
+    allowed: Mapping[str, tuple[Allowed, ...]] = {}

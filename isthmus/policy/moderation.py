@@ -17,6 +17,7 @@ from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.core.operator import REHEARSAL
 from isthmus.policy import strikes, term_lists
+from isthmus.policy.allow import letters
 from isthmus.policy.house import House
 from isthmus.policy.terms import TermScanner, tail
 from isthmus.policy.wording import language_for, law_line, words
@@ -85,11 +86,13 @@ def _refuse(owed: Obligation, values: Mapping[str, object]) -> OnRequest:
 def _question(owed: Sequence[Obligation], house: House) -> OnRequest:
     find = _scanner(owed, house).find
     clock = house.clock
+    exceptions = house.allowed
     first = owed[0]
     law = law_line(cited for one in owed for cited in one.law)
 
     def on_request(ex: Exchange) -> None:
-        hit = find(ex.text())
+        tenant = ex.caller.tenant
+        hit = find(ex.text(), letters(exceptions, tenant, clock.now().date()) if tenant in exceptions else ())
         if hit is not None:
             ex.blocked = hit.category
             strikes.struck(ex, clock.now())
@@ -107,23 +110,27 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
     scanner = _scanner(owed, house)
     look = scanner.look
     find = scanner.find
+    exceptions = house.allowed
+    clock = house.clock
     closing = owed[0].region
 
     def on_event(ex: Exchange, channel: str, piece: str, last: bool) -> str:
         if ex.blocked:
             said = ex.held.get((NAME, channel), _NOTHING)[1]
             return _close(ex, closing, after=bool(said)) if last and channel == "content" else ""
+        tenant = ex.caller.tenant
+        allowed = letters(exceptions, tenant, clock.now().date()) if tenant in exceptions else ()
         held = ex.held.get((NAME, channel))
         if held is None:
             if last:
-                hit = find(piece.encode("utf-8", "surrogatepass")) if piece else None
+                hit = find(piece.encode("utf-8", "surrogatepass"), allowed) if piece else None
                 return piece if hit is None else _stop(ex, hit.category, piece[: hit.start], closing, channel, "")
             pending = before = ""
             text = piece
         else:
             pending, before = held
             text = pending + piece if pending else piece
-        hit, show = look(before, text, last=last)
+        hit, show = look(before, text, allowed, last=last)
         if hit is not None:
             ex.held[(NAME, channel)] = ("", tail(before, text[:show]))
             return _stop(ex, hit.category, text[:show], closing, channel if last else "", before)
