@@ -67,7 +67,7 @@ class Table:
         self._compilers: dict[tuple[str, ...], Compiler] = {}
 
     @classmethod
-    def build(  # noqa: PLR0917  # six parts of one whole, joined once
+    def build(
         cls,
         regions: Mapping[str, Region],
         partners: Mapping[str, Partner],

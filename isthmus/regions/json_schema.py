@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from isthmus.core.decision import FEATURE_ALIASES
 from isthmus.regions import schema
 from isthmus.regions.schema import Field, Verb
 
@@ -60,6 +61,7 @@ def region_schema() -> dict[str, Any]:
 
 def _rule() -> dict[str, Any]:
     narrowing = {key: _words(words) for key, words in schema.WHEN.items()}
+    narrowing["feature"] = _words((*schema.WHEN["feature"], *FEATURE_ALIASES))
     return {
         "type": "object",
         "additionalProperties": False,

@@ -17,6 +17,11 @@ def test_every_key_verb_and_word_of_the_loader_is_offered_to_the_editor():
     assert set(rule["properties"]["when"]["properties"]) == {*schema.WHEN, "age_under", "unknown_age"}
 
 
+def test_the_editor_accepts_the_other_names_of_features_that_the_loader_accepts():
+    rule = region_schema()["properties"]["rule"]["additionalProperties"]
+    assert "chat" in rule["properties"]["when"]["properties"]["feature"]["items"]["enum"]
+
+
 def test_each_verb_brings_its_own_fields():
     rules = region_schema()["properties"]["rule"]["additionalProperties"]["allOf"]
     fields = {r["if"]["properties"]["check"]["const"]: r["then"]["properties"]["with"]["properties"] for r in rules}
