@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from isthmus.core import config
 from isthmus.device import catalogue
 from isthmus.device.engine import LocalEngine
 from isthmus.device.store import Store
+
+# A property is about what is true, not about how fast this machine is just now.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).parent.parent
 
