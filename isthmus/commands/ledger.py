@@ -15,7 +15,8 @@ from rich.table import Table
 
 from isthmus.core import config
 from isthmus.core.errors import TABLE, Refusal
-from isthmus.ledger import audit, query
+from isthmus.ledger import audit, checkpoint, query
+from isthmus.ledger import witness as witnesses
 from isthmus.ledger.verify import Report
 from isthmus.ledger.verify import verify as verify_ledger
 
@@ -33,7 +34,7 @@ def verify(
     *,
     since: Since = "",
     witness: Annotated[
-        Path | None, typer.Option(help="A CHECKPOINT file kept elsewhere; the ledger must continue it.")
+        Path | None, typer.Option(help="File of checkpoints kept elsewhere; the ledger must continue the last one.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes that share the work; 0: one for each core.", min=0)] = 0,
     json: Json = False,
@@ -48,7 +49,7 @@ def verify(
             config.load().ledger,
             lambda done, total: bar.update(task, completed=done, total=total),
             since=audit.day(since) if since else 0,
-            witness=None if witness is None else _bytes(witness),
+            witness=None if witness is None else _last_note(witness),
             jobs=jobs or os.cpu_count() or 1,
         )
     if json:
@@ -129,6 +130,20 @@ def report(
     Console().print(table)
 
 
+@app.command("witness")
+def show_witness(
+    to: Annotated[str, typer.Argument(help="A file elsewhere, or the URL of a witness (C2SP tlog-witness).")],
+    json: Json = False,
+) -> None:
+    """Leave the node's checkpoint where nobody here can change it, after checking that it continues the last one."""
+    folder = config.load().ledger
+    left = witnesses.show(folder, to) if "://" in to else witnesses.keep(folder, Path(to))
+    if json:
+        print(msgspec.json.encode({"origin": left.origin, "size": left.size, "witness": to}).decode())
+        return
+    print(f"{to} has seen {left.size:,} entries of {left.origin}.")
+
+
 def _say(report: Report) -> None:
     console = Console()
     for each in report.damages:
@@ -144,8 +159,10 @@ def _say(report: Report) -> None:
     )
 
 
-def _bytes(path: Path) -> bytes:
+def _last_note(path: Path) -> bytes:
+    """The last checkpoint in a file of one or several."""
     try:
-        return path.read_bytes()
+        block = path.read_bytes()
+        return ([block] + checkpoint.split(block)[0])[-1]
     except OSError as error:
         raise Refusal("usage", reason=f"{path} cannot be read ({error.strerror}).") from None

@@ -67,15 +67,22 @@ class Signer:
         note = body + f"\n{_DASH}{self.node} {_text(signature)}\n".encode()
         return Checkpoint(origin, size, root, chain, at, previous, note)
 
+    def cosign(self, note: bytes, at: int) -> bytes:
+        """A witness's signature line for another node's checkpoint, seen at `at` (s since 1970 UTC); cosignature/v1."""
+        body = note[: note.index(b"\n\n") + 1]
+        signature = self._key.sign(f"cosignature/v1\ntime {at}\n".encode() + body)
+        stamp = key_id(self.node, self.public, b"\x04") + at.to_bytes(8, "big")
+        return f"{_DASH}{self.node} {_text(stamp + signature)}\n".encode()
+
 
 def digest(note: bytes) -> bytes:
     """The hash by which the next checkpoint names this one."""
     return sha256(note).digest()
 
 
-def key_id(node: str, public: bytes) -> bytes:
-    """The four bytes by which a signed note names an Ed25519 key (C2SP signed-note)."""
-    return sha256(node.encode() + b"\n\x01" + public).digest()[:4]
+def key_id(node: str, public: bytes, kind: bytes = b"\x01") -> bytes:
+    """The four bytes by which a note names an Ed25519 key; `kind` 1 signs notes, 4 cosigns (C2SP signed-note)."""
+    return sha256(node.encode() + b"\n" + kind + public).digest()[:4]
 
 
 def read(note: bytes) -> Checkpoint:

@@ -139,3 +139,27 @@ def consistency(find: FindNode, old: int, size: int) -> list[bytes]:
         path.append(root_of(find, start, end))
     path.reverse()
     return path
+
+
+def continues(old: int, size: int, old_root: bytes, root: bytes, path: list[bytes]) -> bool:
+    """Whether a consistency proof holds (RFC 9162, section 2.1.4.2). `old` is at least 1."""
+    if old == size:
+        return not path and old_root == root
+    if not path or not 0 < old < size:
+        return False
+    steps = [old_root, *path] if old & (old - 1) == 0 else path
+    first, last = old - 1, size - 1
+    while first & 1:
+        first, last = first >> 1, last >> 1
+    left = right = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if first & 1 or first == last:
+            left, right = join(step, left), join(step, right)
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            right = join(right, step)
+        first, last = first >> 1, last >> 1
+    return last == 0 and left == old_root and right == root

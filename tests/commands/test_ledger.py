@@ -115,3 +115,12 @@ def test_counts_are_reported(call, ledger):
     code, out, _ = call("report")
     assert "separate given 5" in out
     assert call("report", "--month", "October")[0] == 2
+
+
+def test_a_checkpoint_is_left_with_a_witness(call, ledger, tmp_path):
+    kept = tmp_path / "kept"
+    code, out, _ = call("witness", str(kept), "--json")
+    assert (code, json.loads(out)["size"]) == (0, 1)
+    assert "has seen 1 entries" in call("witness", str(kept))[1]
+    assert call("verify", "--witness", str(kept))[0] == 0
+    assert call("witness", "ftp://example.org/")[0] == 2

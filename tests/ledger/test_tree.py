@@ -95,3 +95,37 @@ def test_no_inclusion_proof_is_made_for_a_leaf_outside_the_tree(leaf, size):
 def test_no_consistency_proof_is_made_with_a_tree_that_is_not_older(old, size):
     with pytest.raises(ValueError, match="older tree"):
         tree.consistency(finder(entries(4)), old, size)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_consistency_proof_is_judged_as_the_rfc_judges_it(data):
+    size = data.draw(st.integers(1, 70))
+    old = data.draw(st.integers(1, size))
+    leaves = entries(size)
+    path = rfc.proof(old, leaves)
+    harm = data.draw(st.sampled_from(["none", "drop", "add", "swap", "old root", "root", "old", "size"]))
+    old_root, root = rfc.mth(leaves[:old]), rfc.mth(leaves)
+    if harm == "drop":
+        path = path[:-1]
+    elif harm == "add":
+        path = [*path, b"x" * 32]
+    elif harm == "swap":
+        path = path[::-1]
+    elif harm == "old root":
+        old_root = b"x" * 32
+    elif harm == "root":
+        root = b"x" * 32
+    elif harm == "old":
+        old = data.draw(st.integers(1, size))
+    elif harm == "size":
+        size += 1
+    judged = tree.continues(old, size, old_root, root, path)
+    assert judged == rfc.verify_consistency(old, size, old_root, root, path)
+    if harm == "none":
+        assert judged
+
+
+def test_nothing_continues_an_empty_or_a_longer_tree():
+    assert not tree.continues(0, 3, b"", b"", [b"x"])
+    assert not tree.continues(4, 3, b"", b"", [b"x"])
