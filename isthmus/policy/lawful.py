@@ -49,14 +49,14 @@ def sites(
     engines: Mapping[str, tuple[str, int]],
     keys: Mapping[str, str],
 ) -> tuple[Site, ...]:
-    """Every model at every endpoint, private tier first, then as the partner files' `order` says."""
-    found: list[tuple[tuple[int, int, int, str], Site]] = []
+    """Every model at every endpoint: private tier first, partners before stand-ins, then as the files' `order` says."""
+    found: list[tuple[tuple[int, bool, int, int, str], Site]] = []
     rank = {"device": 0, "private": 1, "partner": 2}
     for partner in partners.values():
         for name, model in partner.model.items():
             for endpoint in model.endpoints or tuple(partner.endpoint):
                 route = _route(partner, (name, endpoint), operator, engines, keys)
-                place = (rank[partner.tier], partner.order, 0 if model.default else 1, partner.id)
+                place = (rank[partner.tier], route.rehearsal, partner.order, 0 if model.default else 1, partner.id)
                 found.append((place, Site(route, partner, partner.endpoint[endpoint])))
     return tuple(site for _, site in sorted(found, key=lambda pair: pair[0]))
 

@@ -77,6 +77,14 @@ def test_device_comes_first_then_the_private_tier_then_partners_by_their_order()
     assert [s.partner.id for s in lawful.sites(partners, REHEARSING, {}, {})] == ["device", "local", "z", "a"]
 
 
+def test_a_partner_whose_key_is_set_comes_before_a_stand_in():
+    partners = {
+        p.id: p for p in (partner(id="first", order=1, key_env="A"), partner(id="second", order=2, key_env="B"))
+    }
+    found = lawful.sites(partners, REHEARSING, {}, {"B": "secret"})
+    assert [s.partner.id for s in found] == ["second", "first"]
+
+
 def test_a_stand_in_never_serves_the_public():
     assert "P_KEY is not set" in lawful.reachable(site(operator=PUBLIC), PUBLIC).objection
     assert not lawful.reachable(site(operator=PUBLIC, keys=["P_KEY"]), PUBLIC).objection

@@ -167,7 +167,7 @@ def asked_about(rule, question):
 
 
 def routes(world):
-    """Every route in order: tier, partner's order, default model first, as the file lists them."""
+    """Every route in order: tier, real ones before stand-ins, partner's order, default model first, as listed."""
     out = []
     for name, partner in world.partners.items():
         tier = partner.get("tier", "partner")
@@ -176,7 +176,9 @@ def routes(world):
             for door in doors:
                 full = f"{name}/{model}" + (f"@{door}" if len(doors) > 1 else "")
                 rank = {"device": 0, "private": 1, "partner": 2}[tier]
-                place = (rank, partner.get("order", 100), 0 if about.get("default") else 1, name)
+                key = partner["endpoint"][door].get("key_env") or partner.get("key_env", "")
+                played = tier == "partner" and key not in world.keys
+                place = (rank, played, partner.get("order", 100), 0 if about.get("default") else 1, name)
                 out.append(
                     (
                         place,

@@ -71,7 +71,7 @@ def some_question(draw):
 def tables(draw):
     """A compiled table and the naive world it must agree with; None when the facts contradict themselves."""
     held, day = some_operator(draw), draw.choice(RECENT if draw.random() < 0.8 else DAYS)
-    keys = {"ARK_API_KEY": "k"} if draw.random() < 0.5 else {}
+    keys = {name: "k" for name in ("ARK_API_KEY", "DASHSCOPE_API_KEY", "OPENAI_API_KEY") if draw.random() < 0.4}
     facts = operator.parse(operator_toml(held), "operator.toml")
     table = supposed.table(REGIONS, PARTNERS, facts, keys, day)
     return table, naive.World(RAW_REGIONS, RAW_PARTNERS, held, keys), day
