@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -122,6 +123,11 @@ class Node:
         """Say in run/up.json that this node runs."""
         running = Running(pid=os.getpid(), url=self.url, model=self.model)
         write_private(self.config.run / "up.json", msgspec.json.encode(running))
+
+    def reload(self) -> None:
+        """Let every worker read the law anew, without dropping a request."""
+        for child in self._children:
+            child.tell(signal.SIGHUP)
 
     def stop(self) -> None:
         """Drain and end the workers."""

@@ -55,15 +55,20 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, apply_reload, corridor, settings)
-    chores = loop.create_task(keep_house(doors, corridor, settings))
+    stale = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, stale.set)
+    chores = [
+        loop.create_task(keep_house(doors, corridor, stale)),
+        loop.create_task(keep_law(corridor, settings, stale)),
+    ]
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
     await stop.wait()
     server.close()
     doors.drain()
     await drained(doors)
-    chores.cancel()
+    for chore in chores:
+        chore.cancel()
     corridor.pool.close()
     await loop.run_in_executor(None, corridor.ledger.close)
     accounts.close()
@@ -81,23 +86,26 @@ def listener(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def keep_house(doors: Doors, corridor: Corridor, settings: Settings) -> None:
+async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> None:
     """Deadlines, revocations, consents, and the day on which a rule begins or ends."""
     while True:
         doors.sweep()
         corridor.pool.sweep()
         await corridor.news.read()
         if corridor.table.due(today(corridor.clock)):
-            apply_reload(corridor, settings)  # a date boundary passes without a restart
+            stale.set()  # a date boundary passes without a restart
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def apply_reload(corridor: Corridor, settings: Settings) -> None:
-    """Read the law anew; a file that cannot be read leaves the running table in force, and says so."""
-    try:
-        reload(corridor, settings)
-    except Refusal as refusal:
-        print(f"law not reloaded: {refusal.sentence()}", file=sys.stderr, flush=True)
+async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event) -> None:
+    """Read the law anew when told; a file that cannot be read leaves the running table in force, and says so."""
+    while True:
+        await stale.wait()
+        stale.clear()
+        try:
+            await reload(corridor, settings)
+        except Refusal as refusal:
+            print(f"law not reloaded: {refusal.sentence()}", file=sys.stderr, flush=True)
 
 
 async def drained(doors: Doors) -> None:

@@ -60,7 +60,7 @@ def pinned(core: int):
 
 @contextmanager
 def process(command: list[str], core: int, port: int, **more):
-    child = subprocess.Popen(command, preexec_fn=pinned(core), **more)
+    child = subprocess.Popen(command, preexec_fn=pinned(core), **more)  # noqa: PLW1509 - no threads here
     try:
         wait_open(port)
         yield child.pid
@@ -115,7 +115,9 @@ def upstream(folder: Path) -> Path:
 def nginx_config(folder: Path, port: int, target: int) -> Path:
     """One worker that copies bytes: keep-alive on both sides, no log, no buffering of streams."""
     path = folder / "nginx.conf"
-    temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temp = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     path.write_text(
         f"""worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err crit;
 events {{ worker_connections 4096; }}
@@ -136,7 +138,9 @@ def isthmus_home(folder: Path) -> tuple[Path, str]:
     random = [secrets.token_hex(6) for _ in range(TERMS // 2)]
     random += ["".join(chr(0x4E00 + secrets.randbelow(20000)) for _ in range(4)) for _ in range(TERMS // 2)]
     listed = ",".join(json.dumps(term, ensure_ascii=False) for term in random)
-    (home / "terms" / "cn31.toml").write_text(f'origin = "random, for measuring"\n[category.bench]\nterms = [{listed}]\n')
+    (home / "terms" / "cn31.toml").write_text(
+        f'origin = "random, for measuring"\n[category.bench]\nterms = [{listed}]\n'
+    )
     clock = SystemClock()
     accounts = Accounts.open(home / "accounts.sqlite", clock)
     now = clock.now()
@@ -189,7 +193,11 @@ def measure(pid: int, lua: Path, port: int, seconds: float) -> float:
 
 
 def main() -> None:
-    missing = [name for name in ("wrk", "nginx", "gcc") if shutil.which(name) is None and not Path(f"/usr/sbin/{name}").exists()]
+    missing = [
+        name
+        for name in ("wrk", "nginx", "gcc")
+        if shutil.which(name) is None and not Path(f"/usr/sbin/{name}").exists()
+    ]
     if missing:
         raise SystemExit(f"not installed here: {', '.join(missing)}")
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
@@ -212,9 +220,9 @@ def main() -> None:
             for _ in range(ROUNDS):
                 rows.setdefault(f"nginx {kind}", []).append(measure(pid_nginx, lua, front, seconds))
                 rows.setdefault(f"isthmus {kind}", []).append(measure(pid_ours, lua, ours, seconds))
-        best = {name: min(values) for name, values in rows.items()}
-        for name, values in rows.items():
-            print(f"{name:16} {min(values):8.1f} us  (median {statistics.median(values):.1f})")
+        best = {row: min(values) for row, values in rows.items()}
+        for row, values in rows.items():
+            print(f"{row:16} {min(values):8.1f} us  (median {statistics.median(values):.1f})")
         print(f"isthmus RSS {rss_mib(pid_ours):.0f} MiB")
     result = {
         "us_per_request": round(best["isthmus plain"], 1),

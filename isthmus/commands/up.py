@@ -47,7 +47,7 @@ def command(
             engine.wait_ready()
             node.announce()
             tell(config, node.url, key, chosen.name, as_json=as_json)
-            wait_for_the_end()
+            wait_for_the_end(node)
         finally:
             node.stop()
 
@@ -88,9 +88,10 @@ def tell(config: Config, url: str, key: str, model: str, *, as_json: bool) -> No
     console.print("\nCtrl-C stops it.")
 
 
-def wait_for_the_end() -> None:
-    """Sleep until somebody asks this process to end."""
+def wait_for_the_end(node: Node) -> None:
+    """Sleep until somebody asks this process to end; SIGHUP (`isthmus reload`) lets the workers read the law anew."""
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: end.set())
+    signal.signal(signal.SIGHUP, lambda *_: node.reload())
     end.wait()

@@ -120,6 +120,13 @@ class Child:
             if thread is not threading.current_thread():
                 thread.join()
 
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to the running child; between two lives nobody hears it."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
     def _supervise(self) -> None:
         deaths = 0
         while not self._stopping.is_set():

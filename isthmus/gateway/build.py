@@ -116,10 +116,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
     consents: dict[str, Consent] = {}
     accounts.refresh_consents(consents)
     law = read_law(settings, clock, consents)
-    for _, caller in accounts.callers():
-        if not caller.revoked:
-            # Compiling a decision scans nothing but takes a moment: the first caller should not wait for it.
-            law.table.decide(Question((caller.region,), age=caller.age))
+    warm(law.table, ring)
     breakers = Breakers(clock)
     return Corridor(
         table=law.table,
@@ -137,11 +134,26 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
     )
 
 
-def reload(corridor: Corridor, settings: Settings) -> None:
-    """Swap in the law as it stands on disk now. On Refusal bad_law the running table stays in force."""
-    law = read_law(settings, corridor.clock, corridor.consents)
+def warm(table: Table, ring: KeyRing) -> None:
+    """Compile what the keys' own regions ask first: it takes a moment, and the first caller should not wait for it."""
+    for region, age in {(caller.region, caller.age) for caller in ring if not caller.revoked}:
+        table.decide(Question((region,), age=age))
+
+
+async def reload(corridor: Corridor, settings: Settings) -> None:
+    """Read the law as it stands on disk now, beside the running one, and swap it in between two requests.
+
+    Raises Refusal bad_law; the running table then stays in force.
+    """
+
+    def read() -> Law:
+        law = read_law(settings, corridor.clock, corridor.consents)
+        warm(law.table, corridor.ring)
+        return law
+
+    law = await asyncio.get_running_loop().run_in_executor(None, read)
     corridor.dialects = dialects(law.table)
-    corridor.heads = heads(law.table, settings, os.environ)
+    corridor.heads = {**corridor.heads, **heads(law.table, settings, os.environ)}
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}

@@ -29,6 +29,7 @@ BODY_SECONDS = 10.0
 BODY_RATE = 16 << 10  # bytes per second that a body must keep after its first BODY_SECONDS
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
+DRAIN_IDLE_SECONDS = 1.0
 WRITE_LIMIT = 256 << 10
 _LINE_LIMIT = 4096  # of a chunk size with its extensions, or a trailer
 
@@ -97,11 +98,15 @@ class Doors:
                 door.expire()
 
     def drain(self) -> None:
-        """Take no further request; idle connections close at once, busy ones after their answer."""
+        """Every connection gets one more answer, which says that it is the last; idle ones close after DRAIN_IDLE.
+
+        Closing an idle connection at once would cross with a request that is already on its way (RFC 9112, 9.6).
+        """
         self.draining = True
+        last = self.loop.time() + DRAIN_IDLE_SECONDS
         for door in tuple(self.open):
             if door.task is None:
-                door.close()
+                door.deadline = min(door.deadline, last)
 
 
 class Door(asyncio.Protocol):
@@ -229,6 +234,8 @@ class Door(asyncio.Protocol):
             self.deadline = max(self.deadline, self._doors.loop.time() + min(BODY_SECONDS, self._received / BODY_RATE))
             return
         request.body = body
+        if self._doors.draining:
+            request.keep_alive = False
         self._pending = rest
         self._request = None
         self._reset_body()

@@ -7,6 +7,8 @@ the same, so that streams that run under it see `revoked` at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
 from isthmus.ledger.accounts import Accounts
@@ -26,6 +28,9 @@ class KeyRing:
 
     def __len__(self) -> int:
         return len(self._callers)
+
+    def __iter__(self) -> Iterator[Caller]:
+        return iter(tuple(self._callers.values()))
 
     def find(self, authorization: bytes | None) -> Caller:
         """The caller behind an Authorization header value, or behind the bare key.

@@ -314,15 +314,20 @@ def test_a_reader_that_never_reads_is_closed():
     assert house.wire.aborted
 
 
-def test_draining_closes_idle_connections_and_lets_busy_ones_finish():
+def test_draining_gives_every_connection_one_last_answer_that_says_so():
     house = House().say(HEAD + b"hello")
-    idle = house.doors()
-    idle.connection_made(Wire())
+    idle, silent = house.doors(), house.doors()
+    for door in (idle, silent):
+        door.connection_made(Wire())
     house.doors.drain()
-    assert idle.transport.closed
-    assert not house.wire.closed
     house.door.finish(keep_alive=True)
     assert house.wire.closed
+    idle.data_received(HEAD + b"hello")
+    assert house.seen[-1].keep_alive is False
+    house.loop.now = door_room.DRAIN_IDLE_SECONDS + 0.1
+    house.doors.sweep()
+    assert silent.transport.aborted
+    assert not idle.transport.aborted
 
 
 def test_a_refusal_with_a_retry_time_says_it_in_a_header():

@@ -534,5 +534,5 @@ def test_news_of_the_law_changes_the_next_answer(house):
         home=str(house.accounts._engine.url.database).removesuffix("/accounts.sqlite"), host="", port=1, shard="w0",
         engine=("127.0.0.1", 9), engine_key="other-key", model="larger",
     )  # fmt: skip
-    build.reload(house.corridor, settings_)
+    house.loop.run_until_complete(build.reload(house.corridor, settings_))
     assert house.ask(isthmus_age="40").json["isthmus"]["route"] == "local/larger"
