@@ -25,6 +25,7 @@ IDLE_SECONDS = 55.0
 BODY_LIMIT = 16 << 20
 ENGINE_PATIENCE = 30.0  # a local engine that restarts is worth waiting for
 POOL_LIMIT = 256
+_FINAL = 200  # statuses below are interim
 
 
 class UpstreamError(Exception):
@@ -158,7 +159,14 @@ class Connection(asyncio.Protocol):
                 return value.lower()
         return None
 
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise UpstreamError("broken")  # a second answer in one read must never count as part of the first
+
     def on_message_complete(self) -> None:
+        if self._parser.get_status_code() < _FINAL:
+            self._fields.clear()  # RFC 9110, 15.2: an interim answer; the real one follows
+            return
         self._complete = True
         # Asked here, because llhttp forgets the answer's framing with the next byte it is given.
         self._keep = self._parser.should_keep_alive()
