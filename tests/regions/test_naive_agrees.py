@@ -36,8 +36,9 @@ def naive_plans(found):
 def test_the_table_agrees_with_the_naive_evaluator(batch):
     draw = random.Random(SEED * 1_000_003 + batch)
     table, world, day = worlds.tables(draw)
+    sets = worlds.region_sets(draw)
     for _ in range(min(BATCH, COUNT)):
-        question = worlds.some_question(draw)
+        question = worlds.some_question(draw, sets)
         decision = table.decide(question)
         words = {key: getattr(question, key) for key in ("feature", "modality", "event", "age", "data", "content")}
         verdict, serving, device, out = naive.evaluate(world, question.regions, words, day)

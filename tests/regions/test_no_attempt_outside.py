@@ -52,7 +52,8 @@ def test_no_attempt_leaves_the_lawful_list(batch):
     clock = FakeClock(dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
     breakers = Breakers(clock)
     chooser = Chooser(breakers, table.models())
-    questions = [worlds.some_question(draw) for _ in range(QUESTIONS)]
+    sets = worlds.region_sets(draw)
+    questions = [worlds.some_question(draw, sets) for _ in range(QUESTIONS)]
     lawful = [lawful_routes(question, found, day) for question in questions]
     partners = sorted(worlds.PARTNERS)
     models = ["auto", "private", "partner", "device", "no-such-model", *table.models()]

@@ -55,10 +55,15 @@ def some_operator(draw):
     return held
 
 
-def some_question(draw):
-    regions = draw.sample(sorted(set(REGIONS) - {"HOUSE"}), draw.choice([1, 1, 1, 2, 3]))
+def region_sets(draw, count=40):
+    """Single regions and combinations, so that a batch asks each more than once."""
+    every = sorted(set(REGIONS) - {"HOUSE"})
+    return [tuple(draw.sample(every, draw.choice([1, 1, 1, 2, 3]))) for _ in range(count)]
+
+
+def some_question(draw, sets):
     return Question(
-        tuple(regions),
+        draw.choice(sets),
         draw.choice(FEATURES),
         draw.choice(MODALITIES),
         draw.choice(EVENTS),
