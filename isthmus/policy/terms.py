@@ -52,6 +52,8 @@ def _is_latin(character: str) -> bool:
 
 def tail(before: str, shown: str) -> str:
     """The folded character that ends `before` + `shown`: what `look` must know of a text that has gone."""
+    if shown and shown[-1] < "\x80":
+        return shown[-1].lower()
     for character in reversed(shown):
         spelled = FOLD[ord(character)]
         if spelled:
@@ -87,6 +89,10 @@ def _spellings(term: _Term) -> set[str]:
 # Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
 _SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", "\n", ". ", " - ", "、", "，")
 _SCATTER_SIGNS = frozenset("".join(_SCATTERED))
+_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_BLANKS = frozenset(" \t\n\r\x0b\x0c")
+_SHORT = 6  # characters of a piece that is looked at pair by pair
+_NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
 _INK_BYTE = rb"[#-'*+\-./<=>@\\^_`|~\t]"
 _WIDE_BYTE = rb"[\x80-\xff]"
 _LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
@@ -97,13 +103,13 @@ def _marks() -> set[str]:
     return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()} | {"  "}
 
 
-def _shapes() -> bytes:
-    """Without this no symbol stands inside a word, no space inside a Chinese one, no letters are scattered."""
-    lone = b"[0-9A-Za-z]"
-    scattered = [lone.join([re.escape(gap.encode())] * 3) for gap in _SCATTERED]
+def _shapes() -> tuple[bytes, bytes]:
+    """Without the first no symbol stands inside a word and no space inside a Chinese one; without the second no
+    letters are scattered."""
     ink = _LETTER_BYTE + _INK_BYTE + rb"(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
     space = _WIDE_BYTE + rb" (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")"
-    return b"|".join([ink, space, *scattered])
+    scattered = b"|".join(b"[0-9A-Za-z]".join([re.escape(gap.encode())] * 3) for gap in _SCATTERED)
+    return ink + b"|" + space, scattered
 
 
 def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
@@ -119,7 +125,20 @@ class TermScanner:
     `portable` asks for the standard-library automaton.
     """
 
-    __slots__ = ("_heads", "_heads3", "_letters", "_literals", "_longest", "_phrases", "_shapes", "_starts", "_terms")
+    __slots__ = (
+        "_has_single",
+        "_heads",
+        "_letters",
+        "_literals",
+        "_longest",
+        "_openers",
+        "_phrases",
+        "_prefixes",
+        "_scattered",
+        "_shapes",
+        "_starts",
+        "_terms",
+    )
 
     def __init__(self, lists: Mapping[str, str], *, portable: bool = False) -> None:
         read = [term for text, category in lists.items() if (term := _read(text, category)) is not None]
@@ -130,12 +149,16 @@ class TermScanner:
         self._terms = [(term, len(spelling)) for spelling, term in spelled.items()]
         marks = [mark.encode() for mark in _marks() if mark.encode() not in spelled]
         self._literals = Literals([*spelled, *marks] if spelled else [], portable=portable)
-        self._shapes = Presence([_shapes()], portable=portable)
+        inked, scattered = _shapes()
+        self._shapes = Presence([inked + b"|" + scattered], portable=portable)
+        self._scattered = Presence([scattered], portable=portable)
         self._letters = sorted({term.letters for term in read})
         self._longest = max(map(len, self._letters), default=0)
         self._starts = frozenset(letters[0] for letters in self._letters)
         self._heads = frozenset(letters[:2] for letters in self._letters)
-        self._heads3 = frozenset(letters[:3] for letters in self._letters)
+        self._prefixes = frozenset(letters[:size] for letters in self._letters for size in (1, 2, 3, 4))
+        self._openers = frozenset(term.letters[:place] for term in read for place in (*term.breaks, len(term.letters)))
+        self._has_single = any(len(letters) == 1 for letters in self._letters)
         self._phrases = frozenset(
             term.letters[place : place + 2] for term in read for place in term.breaks if term.letters[place].isascii()
         )
@@ -146,9 +169,16 @@ class TermScanner:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
         padded = b" " + data + b" "
         found = self._literals.search(padded)
-        if self._shapes.seen(padded) or (found and max(found)[0] >= len(self._terms)):
-            return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
+        if found and max(found)[0] >= len(self._terms):
+            return self._thorough(data, allowed)
+        if self._shapes.seen(padded) and (
+            self._scattered.seen(padded) or self._literals.search(data.translate(None, _NO_LETTER))
+        ):
+            return self._thorough(data, allowed)
         return self._plain(data, found, allowed) if found else None
+
+    def _thorough(self, data: bytes, allowed: Collection[str]) -> Hit | None:
+        return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
 
     def _plain(self, data: bytes, found: list[tuple[int, int, int]], allowed: Collection[str]) -> Hit | None:
         """Matches in a text without any shape: only the edges are left to judge."""
@@ -183,10 +213,8 @@ class TermScanner:
         `before` is the folded character that stands before `text` ("" at the beginning): it is no part of a match.
         With `last` nothing follows, so everything is decided. Places are characters of `text`.
         """
-        if not last and text.isascii():
-            word = text.strip(" ")
-            if word.isalnum() and text[-1] != " ":
-                return None, self._word(before if text[0] != " " else "", word, len(text))
+        if not last and (self._is_idle(before, text) if text.isascii() else self._is_quiet(text)):
+            return None, len(text)
         folded = before + fold(text)
         letters = folded if folded.isalnum() else strip(folded)
         found = self._literals.search(letters.encode("utf-8", "surrogatepass")) if letters else []
@@ -206,14 +234,39 @@ class TermScanner:
             return None, keep - len(before)
         return None, offsets(text)[keep - len(before)]
 
-    def _word(self, before: str, word: str, size: int) -> int:
-        """How much of a piece that ends in one Latin word may be shown: most pieces of an English stream are this."""
-        if before and _is_latin(before):
-            return size
-        word = word.lower()
-        head = word[:3]
-        known = self._heads3 if len(head) == 3 else self._heads if len(head) == 2 else self._starts
-        return size - len(word) if head in known and self._begins(word) else size
+    def _is_idle(self, before: str, text: str) -> bool:
+        """Whether no word of an English piece is or begins a term: then nothing is found in it and nothing kept.
+
+        Sure, because inside ASCII a term begins where a word does and goes on at least to that word's end (rule 2);
+        behind a blank it goes on only as a phrase or in single letters.
+        """
+        inside = before != "" and _is_latin(before) and _is_latin(text[:1])
+        parts = text.split()
+        whole = len(parts) if text[-1:] in _BLANKS else len(parts) - 1
+        for place, part in enumerate(parts):
+            word = part.strip(_PUNCTUATION)
+            if not word.isalnum():
+                if word:
+                    return False
+            elif inside:
+                pass
+            elif place < whole:
+                if len(word) == 1 or word.lower() in self._openers:
+                    return False
+            elif word[:4].lower() in self._prefixes and (len(word) < 4 or self._begins(word.lower())):
+                return False
+            inside = False
+        return True
+
+    def _is_quiet(self, text: str) -> bool:
+        """Whether no two neighbours of a short Chinese piece begin a term, and its last character none."""
+        if len(text) > _SHORT or self._has_single:
+            return False
+        folded = fold(text)
+        if not folded.isalnum() or folded[-1] in self._starts:
+            return False
+        heads = self._heads
+        return all(folded[place : place + 2] not in heads for place in range(len(folded) - 1))
 
     def _judge(
         self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,

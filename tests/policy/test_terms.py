@@ -26,9 +26,9 @@ PORTABLE = TermScanner(LISTED, portable=True)
 ALPHABET = "赌博网彩平台fuckaslt creditdQq群六四法x轮1我们。，,.*-_ \n\u200b\u0301ＡｓＦкασѕ賭網ⓕ·Ⅰ"
 TEXTS = st.one_of(
     st.text(ALPHABET, max_size=24),
-    st.lists(st.sampled_from([*LISTED, " ", "*", "，", ".", "\n", "a", "我", "\u200b", "Ａ", "as", "cre"]), max_size=8).map(
-        "".join
-    ),
+    st.lists(
+        st.sampled_from([*LISTED, " ", "*", "，", ".", "\n", "a", "我", "\u200b", "Ａ", "as", "cre"]), max_size=8
+    ).map("".join),
 )
 
 
@@ -156,6 +156,26 @@ def test_any_split_in_many_shows_the_same(text, random):
         pieces.append(rest[:size])
         rest = rest[size:]
     assert shown(SCANNER, [*pieces, ""]) == shown(SCANNER, [text])
+
+
+WORDS = ["credit", "card", "fraud", "creditcard", "cardfraud", "ass", "assa", "a", "f", "u", "c", "k", "the", "don't",
+         "fu", "ck", "fu-ck", "A1", "qq", "群", "赌", "博", "good,", "(credit", "*"]  # fmt: skip
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", " ", " ", "", ", ", "\n", "  "])), max_size=9),
+    st.randoms(),
+)
+def test_running_words_in_any_pieces_show_the_same(words, random):
+    text = "".join(word + gap for word, gap in words)
+    pieces, rest = [], text
+    while rest:
+        size = random.randint(1, 12)
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert shown(SCANNER, [*pieces, ""]) == shown(SCANNER, [text])
+    assert (SCANNER.find(text.encode()) is not None) == bool(shown(SCANNER, [text])[1])
 
 
 @pytest.mark.parametrize("term", [*LISTED, "f*u*c*k", "f u c k", "賭 博 網", "ＱＱ群"])
