@@ -72,6 +72,8 @@ def read_asked(ex: Exchange, request: Request) -> Asked:
             case b"isthmus-label":
                 _one_of(word, ("content", "metadata"), "isthmus-label")
                 ex.label_at = "" if word == "content" else word
+            case b"isthmus-priority":
+                pass  # weighed by gateway.admission, before anything else
             case _:
                 raise Refusal("bad_header", field=_shown(name.decode("ascii")), reason="it is not known")
     language = headers.get(b"accept-language")

@@ -8,6 +8,7 @@ import msgspec
 
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
+from isthmus.gateway.admission import Admission
 from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.asked import read_asked
 from isthmus.gateway.door import BODY_LIMIT, Door, Request, answer_bytes, refusal_bytes
@@ -18,6 +19,7 @@ CHAT = b"/v1/chat/completions"
 MODELS = b"/v1/models"
 HEALTH = b"/health"
 OTHER_LIMIT = 64 << 10
+INSIDE = 1024  # requests that one worker answers at the same time
 
 
 def body_limit(path: bytes) -> int:
@@ -28,19 +30,33 @@ def body_limit(path: bytes) -> int:
 class Service:
     """One worker's paths. `serve` is what every door calls."""
 
-    __slots__ = ("app", "corridor")
+    __slots__ = ("admission", "app", "corridor")
 
-    def __init__(self, corridor: Corridor, app: App) -> None:
+    def __init__(self, corridor: Corridor, app: App, admission: Admission | None = None) -> None:
         self.corridor = corridor
         self.app = app
+        self.admission = admission or Admission(INSIDE)
 
     async def serve(self, request: Request, door: Door) -> None:
         """Answer one request, whatever it asks for."""
         path = request.path
         if path == CHAT and request.method == b"POST":
-            await relay(self.corridor, request, door)
+            await self._chat(request, door)
         else:
             await self._other(request, door)
+
+    async def _chat(self, request: Request, door: Door) -> None:
+        """A chat request, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
+        try:
+            self.admission.enter(request.headers)
+        except Refusal as refusal:
+            door.write(refusal_bytes(refusal, keep_alive=request.keep_alive))
+            door.finish(request.keep_alive)
+            return
+        try:
+            await relay(self.corridor, request, door)
+        finally:
+            self.admission.leave()
 
     async def _other(self, request: Request, door: Door) -> None:
         keep_alive = False
@@ -50,13 +66,11 @@ class Service:
             if request.path == MODELS:
                 keep_alive = await self._models(request, door)
             elif request.path == HEALTH:
-                door.write(answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
-                keep_alive = request.keep_alive
+                keep_alive = tell(request, door, answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
             else:
                 keep_alive = await serve_asgi(self.app, request, door)
         except Refusal as refusal:
-            door.write(refusal_bytes(refusal, keep_alive=request.keep_alive))
-            keep_alive = request.keep_alive
+            keep_alive = tell(request, door, refusal_bytes(refusal, keep_alive=request.keep_alive))
         finally:
             door.finish(keep_alive)
 
@@ -76,8 +90,7 @@ class Service:
             entry = {"object": "model", "created": created, "owned_by": route.partner, "isthmus": about}
             listed += [{"id": name, **entry} for name in dict.fromkeys((*route.aliases, route.name))]
         body = msgspec.json.encode({"object": "list", "data": listed})
-        door.write(answer_bytes(200, b"" if request.method == b"HEAD" else body, keep_alive=request.keep_alive))
-        return request.keep_alive
+        return tell(request, door, answer_bytes(200, body, keep_alive=request.keep_alive))
 
     def refused(self, request: Request, refusal: Refusal) -> None:
         """The door refused a request whose head was valid: where its key is known, a receipt says so."""
@@ -90,3 +103,12 @@ class Service:
         ex.outcome = "refused"
         ex.refusal_code = refusal.code
         c.ledger.append(compose(ex, c.clock))
+
+
+def tell(request: Request, door: Door, answer: bytes) -> bool:
+    """Write a whole answer; to HEAD its head alone, or what follows would be read as the next answer (RFC 9110, 9.3.2).
+
+    Returns whether the connection may be kept.
+    """
+    door.write(answer[: answer.index(b"\r\n\r\n") + 4] if request.method == b"HEAD" else answer)
+    return request.keep_alive
