@@ -40,6 +40,12 @@ FAILURES = (
     "refuse", "dead", "hang", "garbage", "lying", "cut", "early", "error200", "busy", "denied", "rejected", "failing",
     "loading", "two", "nojson",
 )  # fmt: skip
+KEYS = {
+    "ARK_API_KEY": "ark-s3cret",
+    "OPENAI_API_KEY": "openai-s3cret",
+    "DASHSCOPE_API_KEY": "dash-s3cret",
+    "DEEPSEEK_API_KEY": "deep-s3cret",
+}
 SECRET = "SECRET-UPSTREAM-WORDS"
 STATUS = {"busy": 429, "denied": 401, "rejected": 400, "failing": 500, "loading": 503}
 LONG = 31.0  # seconds; longer than anybody waits for an engine that starts

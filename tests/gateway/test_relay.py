@@ -5,13 +5,13 @@ ISTHMUS_LONG=1 tries many more questions.
 
 import asyncio
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from corridor_parts import Heard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import FAILURES, SECRET, Scripted, request_bytes
+from scripted import FAILURES, KEYS, SECRET, request_bytes
 
 from isthmus.core.consent import Consent
 from isthmus.core.decision import AGES, DATA, EVENTS, FEATURES
@@ -21,7 +21,6 @@ from isthmus.gateway.asked import Asked
 from isthmus.policy import term_lists
 from isthmus.routing.breaker import FAILURES as BREAKS
 
-DAY = datetime(2026, 11, 22, tzinfo=UTC)
 LONG = bool(os.environ.get("ISTHMUS_LONG"))
 EXAMPLES = 50_000 if LONG else 1_500
 AFTER = ("cut", "error200", "nojson")  # these break a stream after its first word
@@ -31,41 +30,9 @@ BEFORE = [
     for stream in (False, True)
     if word != "rejected" and not (stream and word in AFTER)
 ]
-KEYS = {"ARK_API_KEY": "ark-s3cret", "OPENAI_API_KEY": "openai-s3cret", "DASHSCOPE_API_KEY": "dash-s3cret", "DEEPSEEK_API_KEY": "deep-s3cret"}  # fmt: skip
 MAINLAND = "ark.cn-beijing.volces.com"
 FORBIDDEN = next(iter(term_lists.starter("cn31")))
 PRIVATE = "我的手机号是13800138000, mail a.person@example.org"
-
-
-@pytest.fixture(scope="module")
-def loop():
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture(scope="module")
-def stand_ins(loop, tmp_path_factory):
-    """No partner key is set: every partner is a local stand-in."""
-    made = Scripted(tmp_path_factory.mktemp("rehearsal"), loop, DAY)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def partners(loop, tmp_path_factory):
-    """Every partner has a key: routes lead to the partners' own hosts (of which the net plays each)."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in KEYS.items():
-            patch.setenv(name, value)
-        made = Scripted(tmp_path_factory.mktemp("live"), loop, DAY)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def house(partners):
-    return partners.fresh()
 
 
 def agree(house, region, *recipients, scope="always", **more):
