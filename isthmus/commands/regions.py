@@ -35,6 +35,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Folder = Annotated[Path | None, typer.Option("--regions", help="Another folder of region files.")]
+One = Annotated[str, typer.Argument(help="Id of a region, e.g. CN, or a draft file (PATH.toml).")]
 CASES = Path(region_files.__file__).parents[2] / "tests" / "regions" / "cases"
 
 
@@ -103,7 +104,7 @@ def list_regions(folder: Folder = None, json: Json = False) -> None:
 
 
 @app.command()
-def show(region: str, folder: Folder = None, json: Json = False) -> None:
+def show(region: One, folder: Folder = None, json: Json = False) -> None:
     """Print every rule of one region: duty, law, date, when it binds."""
     one = _region(region_files.load(folder), region, folder)
     if json:
@@ -123,7 +124,7 @@ def show(region: str, folder: Folder = None, json: Json = False) -> None:
 
 
 @app.command()
-def diff(a: str, b: str, folder: Folder = None, json: Json = False) -> None:
+def diff(a: One, b: One, folder: Folder = None, json: Json = False) -> None:
     """Print how region B differs from region A; either may be a draft file (PATH.toml)."""
     known = region_files.load(folder)
     found = compare(_region(known, a, folder), _region(known, b, folder))
