@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -84,7 +84,7 @@ class Node:
     @property
     def url(self) -> str:
         host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        return f"http://{host}:{self.config.port}"
+        return f"{'https' if self.config.tls_cert else 'http'}://{host}:{self.config.port}"
 
     def start(self) -> None:
         """Start the workers. Raises Refusal usage when the port is taken."""
@@ -103,6 +103,8 @@ class Node:
                 engine_key=self._engine_key,
                 model=self.model,
                 ready=str(ready),
+                tls_cert=self.config.tls_cert,
+                tls_key=self.config.tls_key,
             )
             path = self.config.run / f"{shard}.json"
             write_private(path, msgspec.json.encode(settings))
@@ -151,12 +153,9 @@ def running(config: Config) -> Running | None:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether a gateway answers on its health page."""
-    connection = http.client.HTTPConnection(host, port, timeout=2)
+    """Whether anything listens there."""
     try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
         return False
-    finally:
-        connection.close()
+    return True

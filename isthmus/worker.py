@@ -9,6 +9,7 @@ import asyncio
 import resource
 import signal
 import socket
+import ssl
 import sys
 import traceback
 from pathlib import Path
@@ -51,7 +52,7 @@ async def run(settings: Settings) -> None:
     corridor = build(settings, accounts, clock, loop)
     service = Service(corridor, public_app(corridor, accounts, Path(settings.home)))
     doors = Doors(loop, service.serve, body_limit, service.refused)
-    server = await loop.create_server(doors, sock=listener(settings.host, settings.port))
+    server = await loop.create_server(doors, sock=listener(settings.host, settings.port), ssl=tls(settings))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
@@ -72,6 +73,19 @@ async def run(settings: Settings) -> None:
     corridor.pool.close()
     await loop.run_in_executor(None, corridor.ledger.close)
     accounts.close()
+
+
+def tls(settings: Settings) -> ssl.SSLContext | None:
+    """TLS 1.2 or newer with the operator's certificate, where there is one. Raises Refusal usage."""
+    if not settings.tls_cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise Refusal("usage", reason=f"The TLS certificate or its key cannot be read: {error}") from None
+    return context
 
 
 def listener(host: str, port: int) -> socket.socket:

@@ -28,10 +28,13 @@ def command(
     host: Annotated[str, typer.Option(help="Address to listen on (else ISTHMUS_HOST, else 127.0.0.1).")] = "",
     workers: Annotated[int, typer.Option(help="Gateway processes (else ISTHMUS_WORKERS, else 1).")] = 0,
     model: Annotated[str, typer.Option(help="Model id or GGUF file (else ISTHMUS_MODEL, else by memory).")] = "",
+    tls_cert: Annotated[str, typer.Option(help="Certificate chain (PEM): the gateway then speaks HTTPS.")] = "",
+    tls_key: Annotated[str, typer.Option(help="The certificate's private key (PEM).")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document when ready.")] = False,
 ) -> None:
     """Start everything on this machine: the local model, the gateway, the pages. Ends with Ctrl-C."""
     given = {"port": port, "host": host, "workers": workers, "model": model}
+    given |= {"tls_cert": tls_cert, "tls_key": tls_key}
     config = msgspec.structs.replace(settings.load(), **{name: value for name, value in given.items() if value})
     already = running(config)
     key = prepare(config, SystemClock())

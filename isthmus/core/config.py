@@ -20,6 +20,8 @@ class Config(msgspec.Struct, frozen=True):
     port: int = 8080
     workers: int = 1
     model: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
 
     @property
     def models(self) -> Path:
@@ -55,4 +57,6 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         port=int(env.get("ISTHMUS_PORT", "8080")),
         workers=int(env.get("ISTHMUS_WORKERS", "1")),
         model=env.get("ISTHMUS_MODEL", ""),
+        tls_cert=env.get("ISTHMUS_TLS_CERT", ""),
+        tls_key=env.get("ISTHMUS_TLS_KEY", ""),
     )

@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True):
     engine_key: str
     model: str
     ready: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
 
 
 class Law(msgspec.Struct, frozen=True):
