@@ -70,6 +70,9 @@ DOWN = {
 }
 
 
+FIGURES = UP | DOWN
+
+
 def files(folder):
     return {
         table["id"]: table for table in (tomllib.loads(p.read_text("utf-8")) for p in sorted(folder.glob("*.toml")))
@@ -395,23 +398,21 @@ def clash(bound):
 
 def strictest(duties):
     """Figures of one verb and kind: the largest minimum, the smallest maximum."""
-    everything = [pair for same in duties.values() for pair in same]
+    found = [
+        (check, kind(values), key, values)
+        for same in duties.values()
+        for check, values in same
+        for key, value in values.items()
+        if key in FIGURES and isinstance(value, int)
+    ]
+    for check, word, key, values in found:
+        others = [v[key] for c, w, k, v in found if (c, w, k) == (check, word, key)]
+        values[key] = max(others) if key in UP else min(others)
 
-    def kind(values):
-        word = values.get("what") or values.get("taxonomy") or values.get("kind") or ""
-        return word if isinstance(word, str) else ",".join(word)
 
-    best = {}
-    for check, values in everything:
-        for key, value in values.items():
-            if key in UP | DOWN and isinstance(value, int):
-                place = (check, kind(values), key)
-                old = best.get(place, value)
-                best[place] = max(old, value) if key in UP else min(old, value)
-    for check, values in everything:
-        for key in list(values):
-            if (check, kind(values), key) in best and isinstance(values[key], int):
-                values[key] = best[check, kind(values), key]
+def kind(values):
+    word = values.get("what") or values.get("taxonomy") or values.get("kind") or ""
+    return word if isinstance(word, str) else ",".join(word)
 
 
 def canonical(values):
