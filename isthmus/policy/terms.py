@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from isthmus.core.scanner import Literals, Presence
@@ -24,6 +24,7 @@ from isthmus.policy.normalise import FOLD, changing, fold, offsets, strip
 MAX_GAP = 8  # characters a reader reads over; more is a break
 _INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～"
 _SPACE = " \t\u00a0\u2002\u2003\u2009\u3000"
+_FREE_BREAKS = 3  # of a term, each of which may hold a space or none
 _READ_OVER = frozenset(_INK + _SPACE)
 _SPACES = frozenset(_SPACE)
 
@@ -81,9 +82,18 @@ def _read(text: str, category: str) -> _Term | None:
 
 
 def _spellings(term: _Term) -> set[str]:
-    """How the term stands in an ordinary text: joined, and with one space at each of its own breaks."""
-    spaced = "".join((" " if place in term.breaks else "") + letter for place, letter in enumerate(term.letters))
-    return {term.letters, spaced}
+    """How the term stands in an ordinary text: a space or none at each of its own breaks.
+
+    A term of many breaks has spaces at all of them or at none (`_stands` says the same).
+    """
+    breaks = sorted(term.breaks)
+    if len(breaks) > _FREE_BREAKS:
+        chosen = [(), tuple(breaks)]
+    else:
+        chosen = [some for size in range(len(breaks) + 1) for some in combinations(breaks, size)]
+    return {
+        "".join((" " if place in some else "") + letter for place, letter in enumerate(term.letters)) for some in chosen
+    }
 
 
 # Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
@@ -107,7 +117,7 @@ def _shapes() -> tuple[bytes, bytes]:
     """Without the first no symbol stands inside a word and no space inside a Chinese one; without the second no
     letters are scattered."""
     ink = _LETTER_BYTE + _INK_BYTE + rb"(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
-    space = _WIDE_BYTE + rb" (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")"
+    space = _WIDE_BYTE + rb"(?: (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")|" + _INK_BYTE + rb" )"
     scattered = b"|".join(b"[0-9A-Za-z]".join([re.escape(gap.encode())] * 3) for gap in _SCATTERED)
     return ink + b"|" + space, scattered
 
@@ -306,6 +316,10 @@ class TermScanner:
         gaps = [folded[left + 1 : right] for left, right in pairwise(places)]
         if gaps[0] in _SCATTERED and term.letters.isascii() and gaps.count(gaps[0]) == len(gaps):
             return len(places) > 3 or (len(places) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
+        if len(term.breaks) > _FREE_BREAKS:
+            spaced = [gaps[place - 1] for place in term.breaks if _SPACES.intersection(gaps[place - 1])]
+            if spaced and len(spaced) != len(term.breaks):
+                return False
         for place, gap in enumerate(gaps, 1):
             if not gap:
                 continue

@@ -20,6 +20,7 @@ LISTED = {
     "QQ群": "mixed",
     "六四": "politics",
     "a1": "short",
+    "how to do it now": "phrase",
 }
 SCANNER = TermScanner(LISTED)
 PORTABLE = TermScanner(LISTED, portable=True)
@@ -69,6 +70,9 @@ def shown(scanner: TermScanner, pieces: list[str]) -> tuple[str, str]:
         ("f, u, c, k", "abuse", "f, u, c, k"),
         ("credit card fraud", "fraud", "credit card fraud"),
         ("credit-card  fraud", "fraud", "credit-card  fraud"),
+        ("creditcard fraud", "fraud", "creditcard fraud"),
+        ("How to do it now!", "phrase", "How to do it now"),
+        ("赌- 博", "gambling", "赌- 博"),
         ("加qq群", "mixed", "qq群"),
         ("加 QQ 群", "mixed", "QQ 群"),
         ("法X轮", "mixed", "法X轮"),
@@ -85,7 +89,7 @@ def test_a_term_is_found_in_every_disguise(text, category, found):
 @pytest.mark.parametrize(
     "text",
     ["class passes", "this hits", "完成 人员", "bass it", "as soon as", "fucking", "credit, card. fraud", "赌。博",
-     "fu ck", "credit card frauds", "f" + " " * 9 + "uck", "赌" + "*" * 9 + "博", "海赌 博士", "我赌，博，网", "f,u，c,k", "xa s sx", "我a s s。", "", "。"],
+     "fu ck", "credit card frauds", "f" + " " * 9 + "uck", "赌" + "*" * 9 + "博", "海赌 博士", "我赌，博，网", "f,u，c,k", "xa s sx", "howto do it now", "我a s s。", "", "。"],
 )  # fmt: skip
 def test_ordinary_text_passes(text):
     for scanner in (SCANNER, PORTABLE):
@@ -159,7 +163,7 @@ def test_any_split_in_many_shows_the_same(text, random):
 
 
 WORDS = ["credit", "card", "fraud", "creditcard", "cardfraud", "ass", "assa", "a", "f", "u", "c", "k", "the", "don't",
-         "fu", "ck", "fu-ck", "A1", "qq", "群", "赌", "博", "good,", "(credit", "*"]  # fmt: skip
+         "fu", "ck", "fu-ck", "A1", "qq", "群", "赌", "博", "how", "to", "do", "it", "now", "good,", "(credit", "*"]  # fmt: skip
 
 
 @settings(max_examples=1500, deadline=None)
