@@ -52,10 +52,10 @@ def test_no_attempt_leaves_the_lawful_list(batch):
     clock = FakeClock(dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
     breakers = Breakers(clock)
     chooser = Chooser(breakers, table.models())
-    sets = worlds.region_sets(draw)
+    sets = worlds.region_sets(draw, table)
     questions = [worlds.some_question(draw, sets) for _ in range(QUESTIONS)]
     lawful = [lawful_routes(question, found, day) for question in questions]
-    partners = sorted(worlds.PARTNERS)
+    partners = sorted({route.partner for route in table.routes.values()})
     models = ["auto", "private", "partner", "device", "no-such-model", *table.models()]
     outside, made = [], 0
     for _ in range(BATCH):

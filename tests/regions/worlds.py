@@ -1,8 +1,11 @@
 """Random questions, days and operators, for the tests that draw them by the thousand."""
 
 import datetime as dt
+import tempfile
 import tomllib
+from pathlib import Path
 
+import invented
 import naive
 
 from isthmus.core import operator
@@ -36,7 +39,7 @@ def some_operator(draw):
         held["accept_drafts"] = True
         held["location"] = draw.choice(["rehearsal", "CN", "DE", "SG", "US"])
         held["owner_country"] = draw.choice(["rehearsal", "CN", "SG"])
-        for region in ("CN", "EU", "IT", "US", "KR", "VN", "BR", "UK"):
+        for region in ("CN", "EU", "IT", "US", "KR", "VN", "BR", "UK", "ZZ", "ZY"):
             facts = held["region"].setdefault(region, {})
             facts["market_date"] = draw.choice(
                 [dt.date(2026, 8, 1), dt.date(2026, 8, 2), dt.date(2025, 1, 1), "rehearsal", ""]
@@ -45,19 +48,15 @@ def some_operator(draw):
             facts["registration"] = draw.choice(["R-1", "rehearsal", ""])
             facts["producer_code"] = draw.choice(["001", "rehearsal", ""])
             facts["editor"] = draw.choice(["", "Editor"])
-            facts["entrusted"] = draw.choice([[], ["doubao"], ["openai", "qwen"]])
-            facts["filing"] = {
-                p: draw.choice(["F-1", "rehearsal", ""]) for p in ("doubao", "qwen", "deepseek", "local", "device")
-            }
-            facts["transfer"] = {
-                p: draw.choice(["scc_tia", "consent", "rehearsal", ""]) for p in ("openai", "qwen", "deepseek", "local")
-            }
+            facts["entrusted"] = draw.choice([[], ["doubao"], ["openai", "qwen", "invented"]])
+            facts["filing"] = {p: draw.choice(["F-1", "rehearsal", ""]) for p in invented.PARTNERS}
+            facts["transfer"] = {p: draw.choice(["scc_tia", "consent", "rehearsal", ""]) for p in invented.PARTNERS}
     return held
 
 
-def region_sets(draw, count=40):
+def region_sets(draw, table, count=40):
     """Single regions and combinations, so that a batch asks each more than once."""
-    every = sorted(set(REGIONS) - {"HOUSE"})
+    every = sorted(table.regions)
     return [tuple(draw.sample(every, draw.choice([1, 1, 1, 2, 3]))) for _ in range(count)]
 
 
@@ -73,30 +72,36 @@ def some_question(draw, sets):
     )
 
 
+def invented_files(draw):
+    """The files of the house, an invented region, an overlay of it and an invented partner; loaded and raw."""
+    law = invented.region(draw, "ZZ")
+    free = [f"zz.{name}" for name, rule in tomllib.loads(law)["rule"].items() if rule["delegable"]]
+    overlay = invented.region(draw, "ZY", "ZZ", free)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, name) for name in ("zz.toml", "zy.toml")]
+        for path, text in zip(paths, (law, overlay), strict=True):
+            path.write_text(text, "utf-8")
+        regions = region_files.load(instead=paths)
+    vendor = invented.partner(draw)
+    partners = {**PARTNERS, "invented": partner_files.read("invented.toml", vendor.encode())}
+    raw_regions = {**RAW_REGIONS, "ZZ": tomllib.loads(law), "ZY": tomllib.loads(overlay)}
+    return regions, partners, raw_regions, {**RAW_PARTNERS, "invented": tomllib.loads(vendor)}
+
+
 def tables(draw):
-    """A compiled table and the naive world it must agree with; None when the facts contradict themselves."""
+    """A compiled table, the naive world it must agree with, and the day of both."""
     held, day = some_operator(draw), draw.choice(RECENT if draw.random() < 0.8 else DAYS)
-    keys = {name: "k" for name in ("ARK_API_KEY", "DASHSCOPE_API_KEY", "OPENAI_API_KEY") if draw.random() < 0.4}
+    regions, partners, raw_regions, raw_partners = invented_files(draw)
+    names = ("ARK_API_KEY", "DASHSCOPE_API_KEY", "OPENAI_API_KEY", "INVENTED_KEY")
+    keys = {name: "k" for name in names if draw.random() < 0.4}
     facts = operator.parse(operator_toml(held), "operator.toml")
-    table = supposed.table(REGIONS, PARTNERS, facts, keys, day)
-    return table, naive.World(RAW_REGIONS, RAW_PARTNERS, held, keys), day
+    table = supposed.table(regions, partners, facts, keys, day)
+    return table, naive.World(raw_regions, raw_partners, held, keys), day
 
 
 def operator_toml(held):
-    """`held` as TOML text (flat tables of texts, numbers, dates and lists)."""
-
-    def word(value):
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, dt.date):
-            return value.isoformat()
-        if isinstance(value, list):
-            return "[" + ", ".join(word(v) for v in value) + "]"
-        if isinstance(value, dict):
-            return "{" + ", ".join(f"{k}={word(v)}" for k, v in value.items()) + "}"
-        return str(value) if isinstance(value, int) else f'"{value}"'
-
-    top = [f"{key} = {word(value)}" for key, value in held.items() if key != "region"]
+    """`held` as TOML text."""
+    top = [f"{key} = {invented.word(value)}" for key, value in held.items() if key != "region"]
     for name, facts in held["region"].items():
-        top += [f"[region.{name}]", *(f"{key} = {word(value)}" for key, value in facts.items())]
+        top += [f"[region.{name}]", *(f"{key} = {invented.word(value)}" for key, value in facts.items())]
     return "\n".join(top)
