@@ -9,6 +9,7 @@ It speaks the OpenAI chat wire on loopback. A word in the last user message choo
     hang              accepts and never answers                  error200   reports an error inside a 200 stream
     nodone            ends a stream without [DONE]               lying      announces more bytes than it sends
     empty             ends a stream before any content
+    wait              streams three events, then waits for `release` before the rest
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class StandIn:
         self.paths = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
+        self.waiting = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
@@ -38,6 +40,10 @@ class StandIn:
     def __exit__(self, *_):
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    def release(self):
+        """Let a stream that waits go on."""
+        self._loop.call_soon_threadsafe(self._released.set)
 
     @property
     def calls(self):
@@ -51,6 +57,7 @@ class StandIn:
     async def _serve(self):
         self._stop = asyncio.Event()
         self._tasks = set()
+        self._released = asyncio.Event()
         server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
         self.address = server.sockets[0].getsockname()[:2]
         self._ready.set()
@@ -128,6 +135,9 @@ class StandIn:
                 chunk(writer, {"error": {"message": "secret upstream text", "code": "InternalServiceError"}})
                 writer.write(b"0\r\n\r\n")
                 return True
+            if name == "wait" and number == 4:
+                self.waiting.set()
+                await self._released.wait()
             choice = {"index": 0, "delta": delta, "finish_reason": None}
             chunk(writer, {**frame(body, "chat.completion.chunk"), "choices": [choice]})
         choice = {"index": 0, "delta": {}, "finish_reason": finish}

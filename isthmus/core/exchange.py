@@ -13,6 +13,7 @@ import msgspec
 from isthmus.core.secret import Withheld
 
 if TYPE_CHECKING:
+    from isthmus.core.consent import Consent
     from isthmus.core.decision import Decision, Plan
     from isthmus.core.wire import Ask, Usage
 
@@ -47,7 +48,8 @@ class Exchange(Withheld):
 
     `held` is the scratch space of stages: a stage keeps its state under (its name, channel or purpose).
     `masks` counts masked details by type; `outcome` is what the receipt says: answered, refused, interrupted,
-    aborted (the caller left), failed. `blocked` is the category of a moderation hit, never the text.
+    aborted (the caller left), failed. `relies` holds the consents it rests on, which may be withdrawn while it streams.
+    `blocked` is the category of a moderation hit, never the text.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Exchange(Withheld):
         "plan",
         "received_at",
         "refusal_code",
+        "relies",
         "rewritten",
         "shown",
         "stream",
@@ -89,6 +92,7 @@ class Exchange(Withheld):
         self.plan: Plan | None = None
         self.stream = False
         self.consent_id = ""
+        self.relies: tuple[Consent, ...] = ()
         self.subject = ""
         self.language = ""
         self.in_text: bytes | None = None

@@ -165,6 +165,7 @@ def enter(ex: Exchange, plan: Plan) -> None:
     ex.plan = plan
     ex.rewritten = None
     ex.label = ""
+    ex.relies = ()
     if ex.attempts:
         ex.masks = {}
         ex.met = []
@@ -257,7 +258,7 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
 
     Either end is well-formed HTTP, so the caller's connection stays good.
     """
-    if stream.done:
+    if stream.done and stream.failure is None:
         stream.finish()
         return True
     if not stream.committed:

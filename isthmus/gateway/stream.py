@@ -75,7 +75,10 @@ class Stream:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._ex.caller.revoked:
             self.failure = Refusal("stream_ended", reason="its key was revoked")
-        if out:
+        for consent in self._ex.relies:
+            if consent.withdrawn:
+                self.failure = Refusal("stream_ended", reason="the consent it rests on was withdrawn")
+        if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
         if self.failure is not None:
             self._connection.abort()

@@ -96,6 +96,7 @@ def _find(ex: Exchange, owed: Obligation, kind: str, recipient: str, house: Hous
             if consent.scope == "once":
                 consent.used = True
                 ex.held[("consent", "used")] = (*mine, consent.id)
+            ex.relies = (*ex.relies, consent)
             return True
     return False
 

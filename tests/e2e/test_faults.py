@@ -96,6 +96,26 @@ def test_a_caller_who_leaves_gets_an_aborted_receipt_and_the_partner_is_let_go(s
     assert scripted.ask("plain").status_code == 200
 
 
+def test_a_consent_that_is_withdrawn_stops_the_stream_that_rests_on_it(scripted):
+    given = {"kind": "separate", "recipient": "doubao", "region": "CN", "scope": "always"}
+    consent = scripted.post(given, path="/v1/consents").json()["id"]
+    headers = {"Authorization": f"Bearer {scripted.key}", "isthmus-consent": consent}
+    body = {"model": "doubao", "stream": True, "messages": [{"role": "user", "content": "wait"}]}
+    with httpx.stream(
+        "POST", f"{scripted.base_url}/chat/completions", json=body, headers=headers, timeout=60
+    ) as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith(": isthmus")
+        assert scripted.answers.waiting.wait(20)
+        withdrawn = httpx.delete(f"{scripted.base_url}/consents/{consent}", headers=headers)
+        assert withdrawn.json() == {"id": consent, "withdrawn": True}
+        scripted.answers.release()
+        last = [line for line in lines if line.startswith("data: ")][-1]
+    assert json.loads(last[6:])["error"]["code"] == "stream_ended"
+    receipt = httpx.get(f"{scripted.base_url}/receipts/{answer.headers['isthmus-receipt']}", headers=headers).json()
+    assert (receipt["outcome"], receipt["refusal"]) == ("interrupted", "stream_ended")
+
+
 def kill_at_the_fourth_chunk(asked, pid):
     for number, _ in enumerate(asked):
         if number == 3:
