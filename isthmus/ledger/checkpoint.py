@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 NONE = bytes(32)
+_TAIL = 64 << 10  # bytes; a note has some 400
 _DASH = "— "
 
 
@@ -125,6 +126,23 @@ def split(block: bytes) -> tuple[list[bytes], int]:
             return notes, start
         notes.append(block[start : end + 1])
         start = end + 1
+
+
+def last(path: Path) -> tuple[Checkpoint | None, int]:
+    """The last whole checkpoint in a file of notes, and the offset where whole notes end. Reads only the file's end.
+
+    Raises BadCheckpointError, OSError.
+    """
+    with path.open("rb") as file:
+        begin = max(0, file.seek(0, os.SEEK_END) - _TAIL)
+        file.seek(begin)
+        block = file.read()
+    if begin:
+        # The first note of the piece is cut: go on after its signature.
+        skip = block.find(b"\n", block.find(b"\n\n") + 2) + 1
+        begin, block = begin + skip, block[skip:]
+    notes, end = split(block)
+    return (read(notes[-1]) if notes else None), begin + end
 
 
 def signer(folder: Path) -> Signer:

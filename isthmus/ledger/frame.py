@@ -145,21 +145,37 @@ def _spans(segment: bytes | mmap, offset: int, skip: int) -> Iterator[tuple[int,
 
 def search(segment: bytes, start: int, needle: bytes) -> Iterator[Hit]:
     """Whole records whose payload holds `needle`, from the record at `start` on; few records are touched."""
-    offset, number, head = start, 0, RECORD_SIZE
+    offset, number = start, 0
     while (at := segment.find(needle, offset)) >= 0:
-        stop = offset
-        while stop <= at and stop + head <= len(segment):
-            offset, number = stop, number + 1
-            stop = offset + head + int.from_bytes(segment[offset : offset + 4], "big")
-        if stop <= at:
+        for offset, stop in _spans(segment, offset, 0):  # noqa: B007, B020  # the span that covers `at` stays
+            number += 1
+            if stop > at:
+                break
+        else:
             return
-        try:
-            for record in records(segment[offset:stop], 0):
-                if needle in record.payload:
-                    yield Hit(number - 1, offset, record.chain, record.payload)
-        except BrokenSegmentError:
+        hit = _hit(segment, offset, stop, number - 1)
+        if hit is None:
             return
+        if needle in hit.payload:
+            yield hit
         offset = stop
+
+
+def search_last(segment: bytes, start: int, end: int, needle: bytes) -> Hit | None:
+    """The last record before `end` with `needle` in it; None when there is none, or when it is not whole."""
+    at = segment.rfind(needle, start, end)
+    for number, (offset, stop) in enumerate(_spans(segment, start, 0)):
+        if offset <= at < stop:
+            return _hit(segment, offset, stop, number)
+    return None
+
+
+def _hit(segment: bytes, offset: int, stop: int, number: int) -> Hit | None:
+    try:
+        record = next(records(segment[offset:stop], 0))
+    except BrokenSegmentError:
+        return None
+    return Hit(number, offset, record.chain, record.payload)
 
 
 def records(segment: bytes, start: int) -> Iterator[Record]:

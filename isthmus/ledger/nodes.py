@@ -40,7 +40,8 @@ class Nodes:
     def add(self, grown: list[tuple[int, bytes]]) -> None:
         """Keep the nodes of a Frontier's `grown`, and empty it."""
         for level, node in grown:
-            os.write(self._files[level], node)
+            while node:
+                node = node[os.write(self._files[level], node) :]  # noqa: PLW2901  # a short write goes on
         self._dirty = self._dirty or bool(grown)
         grown.clear()
 

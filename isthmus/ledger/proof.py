@@ -46,20 +46,17 @@ class Proof(msgspec.Struct, frozen=True):
 def prove(folder: Path, id: str) -> Proof:
     """The proof for the entry with this id. Raises Refusal unknown_receipt (also when no checkpoint covers it yet)."""
     place, payload = read.locate(folder, id)
-    entered = _entered(folder, place.shard)
-    notes = _notes(folder / "shards" / place.shard)
-    over = next((note for note in reversed(notes) if note.note in entered), None)
-    if over is None or over.size <= place.number:
-        over = notes[-1] if notes and notes[-1].size > place.number else None
-    if over is None:
+    home = folder / "shards" / place.shard
+    head = _last(folder / "node")
+    entered = _entered(folder, place.shard, 0 if head is None else head.size)
+    if head is not None and entered is not None and entered[1].size > place.number:
+        number, over = entered
+        step = _step(home, place.number, payload, over)
+        return Proof(payload.decode(), step, _step(folder / "node", number, over.note, head))
+    last = _last(home)
+    if last is None or last.size <= place.number:
         raise Refusal("unknown_receipt", id=id)
-    step = _step(folder / "shards" / place.shard, place.number, payload, over)
-    number = entered.get(over.note)
-    heads = _notes(folder / "node")
-    node = None
-    if number is not None and heads and heads[-1].size > number:
-        node = _step(folder / "node", number, over.note, heads[-1])
-    return Proof(payload.decode(), step, node)
+    return Proof(payload.decode(), _step(home, place.number, payload, last), None)
 
 
 def continues(folder: Path, old: int, size: int) -> tuple[str, ...]:
@@ -67,8 +64,8 @@ def continues(folder: Path, old: int, size: int) -> tuple[str, ...]:
 
     Raises ValueError when there are no such trees.
     """
-    notes = _notes(folder / "node")
-    if not notes or size > notes[-1].size:
+    head = _last(folder / "node")
+    if head is None or size > head.size:
         raise ValueError("the node's log is not as long as that")
     return tuple(each.hex() for each in tree.consistency(Finder(folder / "node"), old, size))
 
@@ -80,18 +77,19 @@ def _step(folder: Path, number: int, payload: bytes, over: Checkpoint) -> Step:
     return Step(number, chain.hex(), frame.link(chain, payload).hex(), path, over.note.decode())
 
 
-def _notes(folder: Path) -> list[Checkpoint]:
+def _last(folder: Path) -> Checkpoint | None:
     path = folder / "checkpoints"
-    notes, _ = checkpoint.split(path.read_bytes() if path.exists() else b"")
-    return [checkpoint.read(note) for note in notes]
+    return checkpoint.last(path)[0] if path.exists() else None
 
 
-def _entered(folder: Path, shard: str) -> dict[bytes, int]:
-    """The shard's latest checkpoints in the node's log, with their numbers there."""
-    suffix = f"/{shard}\n".encode()
+def _entered(folder: Path, shard: str, size: int) -> tuple[int, Checkpoint] | None:
+    """The shard's latest checkpoint among the first `size` entries of the node's log, and its number there."""
+    origin = f"{checkpoint.public_key(folder)[0]}/{shard}\n".encode()
     for path in sorted((folder / "node").glob("*.seg"), reverse=True):
-        origins = ((place.number, note) for place, note in read.payloads(path))
-        found = {note: number for number, note in origins if note[: note.index(b"\n") + 1].endswith(suffix)}
-        if found:
-            return found
-    return {}
+        block, first = path.read_bytes(), int(path.stem)
+        end = len(block)
+        while (hit := frame.search_last(block, frame.header_size(first), end, origin)) is not None:
+            if first + hit.number < size:
+                return first + hit.number, checkpoint.read(hit.payload)
+            end = hit.offset
+    return None

@@ -23,6 +23,7 @@ from isthmus.ledger.receipt import Entry
 from isthmus.ledger.shard import SEGMENT_BYTES
 
 WINDOW = 0.004  # seconds that a group stays open; with an fdatasync of some ms a commit takes less than 10 ms
+QUEUE = 50_000  # entries waiting, some 50 MB of memory, from which on the ledger is behind
 TEND_EVERY = 1.0  # seconds between signed checkpoints
 
 
@@ -120,6 +121,11 @@ class Ledger:
             self._awake = True
             self._wake.set()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the disk is so slow that more should not be taken on; it passes when the queue is written."""
+        return len(self._queue) > QUEUE
+
     def check(self) -> None:
         """Raises Refusal ledger_failed when nothing can be remembered any more."""
         if self.failed is not None:
@@ -167,7 +173,8 @@ class Ledger:
                 self._commit()
             if not woken or self._clock.monotonic() >= tend:
                 self._tend()
-                tend = self._clock.monotonic() + TEND_EVERY
+                tend = self._clock.monotonic() + QUEUE = 50_000  # entries waiting, some 50 MB of memory, from which on the ledger is behind
+TEND_EVERY
         self._awake = False
         self._commit()
         self._tend()

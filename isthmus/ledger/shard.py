@@ -73,11 +73,6 @@ class Shard:
         """How many entries the log holds."""
         return self._tree.size
 
-    @property
-    def chain(self) -> bytes:
-        """The chain hash after the last entry."""
-        return self._chain
-
     def write(self, payloads: Sequence[bytes]) -> None:
         """Append entries and make them durable with one fdatasync. Raises OSError; then nothing here may be trusted."""
         if self._bytes >= self._limit or (self._clock.epoch_ms() - self._made >= SEGMENT_MS and self.in_segment):
@@ -206,15 +201,15 @@ class Shard:
 
     def _last_checkpoint(self) -> Checkpoint | None:
         """The later of the two places' last checkpoints; a torn note at the end of the file is cut."""
-        notes, end = checkpoint.split((self._folder / "checkpoints").read_bytes())
-        os.ftruncate(self._notes, end)
         try:
-            known = [checkpoint.read(note) for note in notes[-1:]]
+            first, end = checkpoint.last(self._folder / "checkpoints")
+            os.ftruncate(self._notes, end)
+            known = [] if first is None else [first]
             second = self._head.read_bytes() if self._head.exists() else b""
             if second.strip(b"\0"):
                 known.append(checkpoint.read(second))
-            elif notes:
-                self._write_head(notes[-1])
+            elif first is not None:
+                self._write_head(first.note)
             for each in known:
                 checkpoint.check(each, self._signer.node, self._signer.public)
         except checkpoint.BadCheckpointError as error:
@@ -229,6 +224,8 @@ class Shard:
                 raise self._damaged("the segments are gone")
             nodes.cut(0)
             self.rotate()
+            for folder in (self._folder.parent, self._folder.parent.parent):
+                _sync_folder(folder)
             return
         # The nodes of all but the last segment are durable; when they are not here all the same, all is replayed.
         paths = paths[-1:] if nodes.cover(int(paths[-1].stem)) else paths

@@ -292,9 +292,9 @@ class _Log:
 
 
 def _made(path: Path) -> int:
-    """When a segment was begun, in ms; 0 when its header does not say."""
+    """When a segment was begun, in ms; when its header does not say, so late that its neighbours are looked at."""
     try:
         with path.open("rb") as file:
             return frame.read_header(file.read(4096)).made
     except frame.BrokenSegmentError:
-        return 0
+        return 1 << 62

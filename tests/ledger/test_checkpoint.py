@@ -1,7 +1,8 @@
 import stat
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from isthmus.ledger import checkpoint
 from isthmus.ledger.checkpoint import BadCheckpointError
@@ -101,3 +102,41 @@ def test_a_damaged_public_key_is_told(tmp_path, text):
 def test_a_checkpoint_is_named_by_the_hash_of_its_note(signer):
     made = sign(signer)
     assert made.digest == checkpoint.digest(made.note)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 400])
+@pytest.mark.parametrize("torn", [0, 90])
+def test_the_last_checkpoint_is_read_from_the_end_of_its_file(signer, tmp_path, count, torn):
+    notes = [sign(signer, size).note for size in range(1, count + 1)]
+    path = tmp_path / "checkpoints"
+    path.write_bytes(b"".join(notes) + sign(signer, 999).note[:torn])
+    found, end = checkpoint.last(path)
+    assert end == sum(map(len, notes))
+    assert found == (checkpoint.read(notes[-1]) if notes else None)
+
+
+def test_a_witness_signs_the_body_and_its_time(signer):
+    made = sign(signer)
+    line = signer.cosign(made.note, 1_700_000_000).decode()
+    name, stamp = line.removeprefix("— ").rstrip("\n").split(" ")
+    block = b64decode(stamp)
+    assert name == signer.node
+    assert block[:4] == checkpoint.key_id(signer.node, signer.public, b"\x04")
+    assert int.from_bytes(block[4:12], "big") == 1_700_000_000
+    body = made.note[: made.note.index(b"\n\n") + 1]
+    Ed25519PublicKey.from_public_bytes(signer.public).verify(block[12:], b"cosignature/v1\ntime 1700000000\n" + body)
+
+
+@pytest.mark.parametrize(("line", "reason"), [("?", "not one"), (None, "another node"), ("A" * 96, "another key")])
+def test_a_signature_that_is_none_is_told(signer, line, reason):
+    made = sign(signer)
+    head = made.note[: made.note.index(b"\n\n") + 2].decode()
+    note = head + ("— someone else\n" if line is None else f"— {signer.node} {line}\n")
+    with pytest.raises(BadCheckpointError, match=reason):
+        checkpoint.check(checkpoint.read(note.encode()), signer.node, signer.public)
+
+
+def test_a_forged_signature_is_told(signer):
+    made = sign(signer)
+    with pytest.raises(BadCheckpointError, match="not this node's"):
+        checkpoint.check(checkpoint.read(made.note.replace(b"\n3\n", b"\n4\n")), signer.node, signer.public)

@@ -91,9 +91,19 @@ def test_a_search_stops_where_the_segment_stops_being_one():
     assert list(frame.search(block[:-1], 60, b"tw")) == []
     assert list(frame.search(block + b"five", 60, b"five")) == []
     assert [hit.payload for hit in frame.search(block + b"one", 60, b"one")] == [b"one"]
+    assert list(frame.search(block[:-9] + b"nine" + block[-5:], 60, b"two")) == []
 
 
 def test_a_word_in_a_hash_is_not_taken_for_one_in_a_payload():
     block = segment([b"one", b"two"])
     chain = next(frame.records(block, 60)).chain
     assert list(frame.search(block, 60, chain[:6])) == []
+
+
+def test_the_last_record_that_holds_a_word_is_found():
+    block = segment([b"one", b"twenty-one", b"three"])
+    hit = frame.search_last(block, 60, len(block), b"one")
+    assert (hit.number, hit.payload) == (1, b"twenty-one")
+    assert frame.search_last(block, 60, hit.offset, b"one").number == 0
+    assert frame.search_last(block, 60, len(block), b"four") is None
+    assert frame.search_last(block[:-9] + b"nine" + block[-5:], 60, len(block), b"three") is None

@@ -88,6 +88,16 @@ def test_the_nodes_tree_continues_every_older_one(tmp_path, logs, make):
         proof.continues(tmp_path, 1, 10)
 
 
+def test_a_checkpoint_that_the_nodes_log_has_not_signed_yet_is_not_used(tmp_path, logs, make):
+    for number in range(2):
+        logs.commit([make(f"w0-1-{number}")])
+        logs.sign()
+    notes, _ = checkpoint.split((tmp_path / "node" / "checkpoints").read_bytes())
+    (tmp_path / "node" / "checkpoints").write_bytes(notes[0])
+    assert proof.prove(tmp_path, "w0-1-0").node.number == 0
+    assert proof.prove(tmp_path, "w0-1-1").node is None
+
+
 def test_an_empty_ledger_proves_nothing(tmp_path):
     with pytest.raises(ValueError, match="not as long"):
         proof.continues(tmp_path, 1, 1)

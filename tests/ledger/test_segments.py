@@ -188,3 +188,22 @@ def test_a_running_ledger_signs_on_its_own(folder, make):
     ledger.append(make("a"))
     assert signed.wait(30)
     ledger.close()
+
+
+def test_a_ledger_whose_disk_is_slow_says_that_it_is_behind(folder, clock, make, monkeypatch):
+    monkeypatch.setattr(segments, "QUEUE", 3)
+    ledger = Ledger.open(folder, "w0", clock)
+    slow, sync = threading.Event(), os.fdatasync
+    monkeypatch.setattr(shard.os, "fdatasync", lambda descriptor: (slow.wait(30), sync(descriptor)))
+    for number in range(3):
+        ledger.append(make(f"w0-1-{number}"))
+    while ledger._queue:
+        threading.Event().wait(0.001)
+    assert not ledger.behind
+    for number in range(3, 7):
+        ledger.append(make(f"w0-1-{number}"))
+    assert ledger.behind
+    slow.set()
+    ledger.flush()
+    assert not ledger.behind
+    ledger.close()

@@ -293,3 +293,31 @@ def test_retired_segments_are_not_missed_but_deleted_ones_are(tmp_path, clock, m
     assert int(paths[0].stem) > 0
     paths[0].unlink()
     assert any("no entry retired them" in reason for reason in reasons(tmp_path))
+
+
+def test_a_damaged_header_is_named_and_the_segments_after_it_are_still_checked(ledger):
+    paths = sorted((ledger / "shards" / "w0").glob("*.seg"))
+    for path in (paths[0], paths[-1]):
+        block = bytearray(path.read_bytes())
+        block[20] ^= 1
+        path.write_bytes(block)
+    found = verify.verify(ledger, since=1).damages
+    assert [(each.file, each.reason) for each in found if each.file.endswith(".seg")] == [
+        (paths[0].name, "the header is damaged"),
+        (paths[-1].name, "the header is damaged"),
+    ]
+
+
+def test_a_segment_under_another_name_is_told(ledger):
+    path = sorted((ledger / "shards" / "w0").glob("*.seg"))[1]
+    path.rename(path.with_name(f"{int(path.stem) + 1:020d}.seg"))
+    assert "its name is not the number of its first entry" in reasons(ledger)
+
+
+def test_a_second_copy_that_is_old_or_unsigned_is_told(ledger):
+    notes, _ = checkpoint.split((ledger / "shards" / "w0" / "checkpoints").read_bytes())
+    head = ledger / "heads" / "w0"
+    head.write_bytes(notes[0])
+    assert reasons(ledger) == ["the second copy of the last checkpoint is an old one"]
+    head.write_bytes(notes[-1].replace(b"\nat 1", b"\nat 2"))
+    assert reasons(ledger) == ["the checkpoint's signature is not this node's"]
