@@ -11,7 +11,7 @@ GOOD = [{"role": "user", "content": "hi"}]
 CASES = {
     "malformed JSON": (b'{"model": "auto", "messages": ', 400, "bad_json"),
     "not an object": (b"[]", 400, "bad_json"),
-    "not UTF-8": (b'{"model": "\xff", "messages": []}', 400, "bad_field"),
+    "not UTF-8": (b'{"model": "\xff", "messages": []}', 400, "bad_json"),
     "no model": ({"messages": GOOD}, 400, "bad_field"),
     "model of a wrong type": ({"model": 5, "messages": GOOD}, 400, "bad_field"),
     "no messages": ({"model": "auto"}, 400, "bad_field"),
