@@ -173,8 +173,7 @@ class Ledger:
                 self._commit()
             if not woken or self._clock.monotonic() >= tend:
                 self._tend()
-                tend = self._clock.monotonic() + QUEUE = 50_000  # entries waiting, some 50 MB of memory, from which on the ledger is behind
-TEND_EVERY
+                tend = self._clock.monotonic() + TEND_EVERY
         self._awake = False
         self._commit()
         self._tend()
