@@ -16,11 +16,13 @@ from rich.table import Table as Grid
 
 from isthmus.core import config, operator
 from isthmus.core.clock import SystemClock, today
+from isthmus.core.decision import Question
 from isthmus.core.errors import Refusal
 from isthmus.partners import load as partner_files
 from isthmus.policy import cases as case_files
 from isthmus.policy import replay as machine
 from isthmus.policy import supposed
+from isthmus.policy.compile import Table
 from isthmus.regions import load as region_files
 from isthmus.regions.compare import compare
 from isthmus.regions.json_schema import region_schema
@@ -36,6 +38,7 @@ app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Folder = Annotated[Path | None, typer.Option("--regions", help="Another folder of region files.")]
 One = Annotated[str, typer.Argument(help="Id of a region, e.g. CN, or a draft file (PATH.toml).")]
+LOOKUPS = 100_000
 CASES = Path(region_files.__file__).parents[2] / "tests" / "regions" / "cases"
 
 
@@ -54,7 +57,11 @@ def check(
     known = region_files.load(folder)
     partners = partner_files.load()
     held = operator.rehearsal()
-    outcomes = supposed.table(known, partners, held, {}, today(SystemClock())).warm()
+    clock = SystemClock()
+    started = clock.monotonic()
+    table = supposed.table(known, partners, held, {}, today(clock))
+    outcomes = table.warm()
+    compiled = clock.monotonic() - started
     tried = case_files.load(cases)
     court = case_files.Court(known, partners, held)
     steps = track(tried, "cases", console=Console(stderr=True), transient=True, disable=json)
@@ -67,6 +74,8 @@ def check(
         "drafts": sum(region.reviewed.status == "draft" for region in known.values()),
         "sure": {word: sum(rule.sure == word for rule in rules.values()) for word in ("high", "medium", "low")},
         "outcomes": outcomes,
+        "compile_seconds": round(compiled, 3),
+        "lookup_us": round(_lookup_us(table), 3),
         "cases": len(tried),
         "wrong": wrong,
         "rules_without_case": bare,
@@ -75,7 +84,10 @@ def check(
         print(msgspec.json.encode(counts).decode())
     else:
         sure = ", ".join(f"{n} {word}" for word, n in counts["sure"].items())  # type: ignore[attr-defined]
-        print(f"{len(known)} files, {len(rules)} rules ({sure}), {outcomes} outcomes, {len(tried)} cases")
+        print(f"{len(known)} files, {len(rules)} rules ({sure}), {len(tried)} cases")
+        print(
+            f"{outcomes} outcomes compiled in {counts['compile_seconds']} s; a look-up takes {counts['lookup_us']} us"
+        )
         for line in wrong:
             print(f"wrong: {line}")
         for rule in bare:
@@ -229,6 +241,17 @@ def _show_report(report: machine.Report, against: str) -> None:
                 name = word.partition(" {")[0]
                 both = all(any(w.startswith(f"{name} {{") for w in d) for d in (shift.new_duties, shift.ended_duties))
                 print(f"   {label}: {word if both else name} ({n})")
+
+
+def _lookup_us(table: Table) -> float:
+    """Microseconds of one decision that was asked before, the loop's own cost included."""
+    question = Question((next(iter(table.regions)),))
+    clock = SystemClock()
+    table.decide(question)
+    started = clock.monotonic()
+    for _ in range(LOOKUPS):
+        table.decide(question)
+    return (clock.monotonic() - started) / LOOKUPS * 1e6
 
 
 def _region(known: Mapping[str, Region], word: str, folder: Path | None) -> Region:

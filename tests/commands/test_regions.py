@@ -37,6 +37,8 @@ def test_check_counts_files_rules_and_cases(capsys):
     assert found["files"] >= 23
     assert found["rules"] >= 150
     assert found["cases"] >= found["rules"]
+    assert found["compile_seconds"] > 0
+    assert found["lookup_us"] > 0
     assert found["wrong"] == found["rules_without_case"] == []
     code, out, _ = ask(capsys, "check")
     assert code == 0
