@@ -20,11 +20,12 @@ _HAN = Path(__file__).parent / "data" / "han.txt"
 # Look-alikes of Latin letters, after NFKC and lower case. Pairs: look-alike, Latin.
 _ALIKE = dict(
     zip(
-        "аеорсухѕіјһԁԛԝѵӏкмнтвгьαβεηικνορτυχωϲϳγɑɡɩʟɴʀʏʙʜᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢøłđħıŧƒßæœþð",
+        "аеорсухѕіјһԁԛԝѵӏкмнтвгьαβεηικνορτυχωϲϳγɑɡɩʟɴʀʏʙʜᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢøłđħıŧƒßæœþðɪɢꜰꜱ",
         ["a", "e", "o", "p", "c", "y", "x", "s", "i", "j", "h", "d", "q", "w", "v", "l", "k", "m", "h", "t", "b", "r",
          "b", "a", "b", "e", "n", "i", "k", "v", "o", "p", "t", "u", "x", "w", "c", "j", "y",
          "a", "g", "i", "l", "n", "r", "y", "b", "h", "a", "c", "d", "e", "j", "k", "m", "o", "p", "t", "u", "v", "w",
-         "z", "o", "l", "d", "h", "i", "t", "f", "ss", "ae", "oe", "th", "d"],
+         "z", "o", "l", "d", "h", "i", "t", "f", "ss", "ae", "oe", "th", "d",
+         "i", "g", "f", "s"],
         strict=True,
     )
 )  # fmt: skip

@@ -223,8 +223,13 @@ class TermScanner:
         `before` is the folded character that stands before `text` ("" at the beginning): it is no part of a match.
         With `last` nothing follows, so everything is decided. Places are characters of `text`.
         """
-        if not last and (self._is_idle(before, text) if text.isascii() else self._is_quiet(text)):
-            return None, len(text)
+        if not last:
+            if not text.isascii():
+                shown = self._quiet(text)
+                if shown >= 0:
+                    return None, shown
+            elif self._is_idle(before, text):
+                return None, len(text)
         folded = before + fold(text)
         letters = folded if folded.isalnum() else strip(folded)
         found = self._literals.search(letters.encode("utf-8", "surrogatepass")) if letters else []
@@ -268,15 +273,22 @@ class TermScanner:
             inside = False
         return True
 
-    def _is_quiet(self, text: str) -> bool:
-        """Whether no two neighbours of a short Chinese piece begin a term, and its last character none."""
+    def _quiet(self, text: str) -> int:
+        """How much of a short Chinese piece may be shown when no two neighbours in it begin a term; -1: look well."""
         if len(text) > _SHORT or self._has_single:
-            return False
+            return -1
         folded = fold(text)
-        if not folded.isalnum() or folded[-1] in self._starts:
-            return False
+        if len(folded) != len(text):
+            return -1
+        if not folded.isalnum():  # a mark that no Chinese word reads over is a break like any other neighbour
+            for sign in folded:
+                if sign < "\x80" or sign in _READ_OVER:
+                    return -1
         heads = self._heads
-        return all(folded[place : place + 2] not in heads for place in range(len(folded) - 1))
+        for place in range(len(folded) - 1):
+            if folded[place : place + 2] in heads:
+                return -1
+        return len(text) - (folded[-1] in self._starts)
 
     def _judge(
         self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,
