@@ -52,6 +52,12 @@ check: .venv/dev.stamp  ## format, lint, types, import contracts, dead code, doc
 docs: .venv/run.stamp  ## write the pages that are made from the code
 	$(BIN)/python docs/reference.py
 
+bench-quick: .venv/run.stamp  ## CPU per request beside nginx in one run (needs wrk, nginx and gcc), under 50 s
+	@$(BIN)/python benchmarks/gateway/quick.py
+
+bench-stages: .venv/run.stamp  ## what each stage of the corridor costs
+	@$(BIN)/python -m benchmarks.stages
+
 lock: .venv/dev.stamp  ## resolve the versions anew: names, versions and digests, no addresses
 	$(COMPILE) --upgrade --output-file requirements/run.txt
 	$(COMPILE) --upgrade --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
