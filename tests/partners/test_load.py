@@ -44,6 +44,11 @@ def test_openai_lists_neither_mainland_china_nor_hong_kong_nor_macao():
         assert not {"CN", "HK", "MO", "*"} & set(endpoint.end_users)
 
 
+def test_storage_and_inference_are_two_facts():
+    virginia = load()["qwen"].endpoint["virginia"]
+    assert (virginia.region, virginia.storage, virginia.inference) == ("US", ("US",), ("*",))
+
+
 def test_a_new_partner_of_a_known_wire_costs_twelve_lines():
     assert TWELVE_LINES.count("\n") <= 12
     assert read("moonshot.toml", TWELVE_LINES.encode()).model["kimi-k2"].default
