@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device
 GATED := policy regions ledger
 
-.PHONY: up install test check docs lock clean
+.PHONY: up install test check bench-quick bench-stages docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
