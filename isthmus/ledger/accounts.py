@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from isthmus.core.clock import Clock
 from isthmus.core.consent import KINDS, Consent
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
+from isthmus.ledger.once import write_once
 
 SCHEMA = 1
 _metadata = sa.MetaData()
@@ -99,6 +99,9 @@ class Accounts:
             sa.event.listen(self._engine, "connect", _tune)
         try:
             with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    # Workers start together: one makes the tables, the others wait for it.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 _metadata.create_all(connection)
                 self._meet_schema(connection)
         except sa.exc.DatabaseError as error:
@@ -230,12 +233,16 @@ class Accounts:
         """HMAC-SHA256 (hex) of a person under a salt of their own; the same while the salt is kept, "" for nobody."""
         if not subject:
             return ""
-        person = (_people.c.tenant == tenant) & (_people.c.subject == subject)
-        with self._engine.begin() as connection:
-            salt = connection.execute(sa.select(_people.c.salt).where(person)).scalar_one_or_none()
-            if salt is None:
-                salt = secrets.token_bytes(32)
-                connection.execute(_people.insert().values(tenant=tenant, subject=subject, salt=salt))
+        find = sa.select(_people.c.salt).where((_people.c.tenant == tenant) & (_people.c.subject == subject))
+        with self._engine.connect() as connection:
+            salt = connection.execute(find).scalar_one_or_none()
+        if salt is None:
+            # Looked for again in a write, which nobody else can be in: two must not make two salts.
+            with self._writing() as connection:
+                salt = connection.execute(find).scalar_one_or_none()
+                if salt is None:
+                    salt = secrets.token_bytes(32)
+                    connection.execute(_people.insert().values(tenant=tenant, subject=subject, salt=salt))
         return hmac.digest(salt, f"{tenant}\0{subject}".encode(), "sha256").hex()
 
     def erase_person(self, tenant: str, subject: str) -> int:
@@ -303,19 +310,16 @@ def _consent(row: Any) -> Consent:
 def _tune(connection: Any, _record: object) -> None:
     """WAL lets workers read while one writes; a writer waits for another instead of failing."""
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()
 
 
 def _pepper(path: Path) -> bytes:
     """The pepper's 32 bytes; made at first use, readable by its owner only."""
-    with (
-        contextlib.suppress(FileExistsError),
-        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-    ):
-        file.write(secrets.token_bytes(32))
+    if not path.exists():
+        write_once(path, secrets.token_bytes(32), 0o600)
     return path.read_bytes()
 
 

@@ -15,7 +15,6 @@ Source: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from base64 import b64decode, b64encode
@@ -25,6 +24,8 @@ from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from isthmus.ledger.once import write_once
 
 NONE = bytes(32)
 _TAIL = 64 << 10  # bytes; a note has some 400
@@ -151,12 +152,12 @@ def signer(folder: Path) -> Signer:
     secret = folder / "node.key"
     if not secret.exists():
         node = f"isthmus/{secrets.token_hex(4)}"
-        _write_once(secret, f"{node} {_text(Ed25519PrivateKey.generate().private_bytes_raw())}\n".encode(), 0o600)
+        write_once(secret, f"{node} {_text(Ed25519PrivateKey.generate().private_bytes_raw())}\n".encode(), 0o600)
     node, _, key = secret.read_text("ascii").strip().partition(" ")
     made = Signer(node, Ed25519PrivateKey.from_private_bytes(b64decode(key)))
     public = folder / "node.pub"
     if not public.exists():
-        _write_once(public, f"{node} {_text(made.public)}\n".encode(), 0o644)
+        write_once(public, f"{node} {_text(made.public)}\n".encode(), 0o644)
     return made
 
 
@@ -167,18 +168,6 @@ def public_key(folder: Path) -> tuple[str, bytes]:
         return node, _hash(key)
     except ValueError as error:
         raise BadCheckpointError("node.pub is damaged") from error
-
-
-def _write_once(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that appears whole or not at all, and never replaces one that another process made first."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
 
 
 def _text(data: bytes) -> str:

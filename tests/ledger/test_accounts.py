@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -204,3 +205,19 @@ def test_a_damaged_database_is_told(tmp_path, clock):
     path.write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(Refusal, match="data_damaged"):
         Accounts.open(path, clock)
+
+
+def test_workers_that_start_together_find_one_house(tmp_path, clock):
+    def start(number):
+        opened = Accounts.open(tmp_path / "new" / "accounts.sqlite", clock)
+        opened.create_key(f"t{number}", ["CN"], "CN")
+        found = (opened.keyed().digest(), opened.commitment("acme", "alice"))
+        opened.close()
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(start, range(8)))
+    assert len(found) == 1
+    opened = Accounts.open(tmp_path / "new" / "accounts.sqlite", clock)
+    assert len(opened.list_keys()) == 8
+    opened.close()

@@ -88,7 +88,7 @@ def test_a_node_keeps_its_key_and_only_its_owner_may_read_it(tmp_path):
 
 def test_two_who_make_the_key_at_once_agree(tmp_path):
     signer = checkpoint.signer(tmp_path)
-    checkpoint._write_once(tmp_path / "node.key", b"mine", 0o600)
+    checkpoint.write_once(tmp_path / "node.key", b"mine", 0o600)
     assert checkpoint.signer(tmp_path).public == signer.public
 
 
