@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 
 from isthmus.core import config
+from isthmus.core.clock import SystemClock
 from isthmus.device import catalogue
-from isthmus.device.engine import LocalEngine
+from isthmus.device.engine import LocalEngine, free_port
 from isthmus.device.store import Store
+from isthmus.node import Node, prepare
 
 # A property is about what is true, not about how fast this machine is just now.
 settings.register_profile("untimed", deadline=None)
@@ -37,3 +41,21 @@ def engine(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     log = tmp_path_factory.mktemp("engine") / "engine.log"
     with LocalEngine(small_model, log=log, name="smollm2-135m", context=2048) as started:
         yield started.wait_ready()
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """A whole node of one worker whose partners are all played by a script: `config`, `node`, `key`, `answers`."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from standin import StandIn
+
+    settings_ = config.Config(home=tmp_path_factory.mktemp("played"), port=free_port())
+    key = prepare(settings_, SystemClock())
+    with StandIn() as answers:
+        node = Node(settings_, engine=answers.address, engine_key="engine-key", model="played")
+        node.start()
+        try:
+            node.wait_ready()
+            yield SimpleNamespace(config=settings_, node=node, key=key, answers=answers)
+        finally:
+            node.stop()

@@ -1,0 +1,136 @@
+"""One node: what it makes in its home, its workers, and who says that it runs."""
+
+import http.client
+import os
+import stat
+
+import msgspec
+import pytest
+
+from isthmus.core.clock import SystemClock
+from isthmus.core.config import Config
+from isthmus.core.errors import Refusal
+from isthmus.device.engine import free_port
+from isthmus.ledger.accounts import Accounts
+from isthmus.node import Node, Running, answers, prepare, running, worker_command, write_private
+
+
+def node(config):
+    return Node(config, engine=("127.0.0.1", 9), engine_key="e", model="m")
+
+
+def get(played, path):
+    connection = http.client.HTTPConnection(played.config.host, played.config.port, timeout=10)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {played.key}"})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body
+
+
+def test_a_fresh_home_gets_what_is_missing_and_only_its_owner_may_look(tmp_path):
+    config = Config(home=tmp_path / "home")
+    key = prepare(config, SystemClock())
+    assert key.startswith("isk_")
+    assert config.operator.exists()
+    assert (config.home / "demo.key").read_text() == key
+    assert stat.S_IMODE((config.home / "demo.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(config.home.stat().st_mode) == 0o700
+
+
+def test_the_key_stays_the_same_until_it_is_revoked(tmp_path):
+    config = Config(home=tmp_path)
+    key = prepare(config, SystemClock())
+    assert prepare(config, SystemClock()) == key
+    accounts = Accounts.open(config.accounts, SystemClock())
+    accounts.revoke_key(key.split("_")[1])
+    accounts.close()
+    assert prepare(config, SystemClock()) != key
+
+
+def test_what_the_operator_wrote_is_left_alone(tmp_path):
+    (tmp_path / "operator.toml").write_text('mode = "rehearsal"\nname = "mine"\n')
+    prepare(Config(home=tmp_path), SystemClock())
+    assert "mine" in (tmp_path / "operator.toml").read_text()
+
+
+def test_a_private_file_is_replaced_and_never_readable_by_others(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+    path.chmod(0o666)
+    write_private(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")])
+def test_the_url_is_one_that_can_be_asked(tmp_path, host, url):
+    assert node(Config(home=tmp_path, host=host, port=80)).url == url
+
+
+def test_a_worker_is_started_as_a_module_with_its_settings(tmp_path):
+    assert worker_command(tmp_path / "w0.json")[1:] == ["-m", "isthmus.worker", str(tmp_path / "w0.json")]
+
+
+def test_a_node_answers_on_its_port(played):
+    assert answers(played.config.host, played.config.port)
+    assert get(played, "/v1/models")[0] == 200
+
+
+def test_the_settings_of_a_worker_hold_the_engines_key_and_are_private(played):
+    path = played.config.run / "w0.json"
+    assert b"engine-key" in path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_is_started(played, tmp_path):
+    config = Config(home=tmp_path, port=played.config.port)
+    prepare(config, SystemClock())
+    with pytest.raises(Refusal) as caught:
+        node(config).start()
+    assert "ISTHMUS_PORT" in caught.value.sentence()
+
+
+def test_a_node_says_that_it_runs_and_is_believed_only_while_it_answers(played, tmp_path):
+    assert running(played.config) is None
+    played.node.announce()
+    assert running(played.config) == Running(pid=os.getpid(), url=played.node.url, model="played")
+    moved = msgspec.structs.replace(played.config, port=free_port())
+    assert running(moved) is None
+    (played.config.run / "up.json").write_bytes(b"{")
+    assert running(played.config) is None
+    (played.config.run / "up.json").unlink()
+
+
+def test_where_nobody_or_somebody_else_listens_nothing_answers():
+    assert not answers("127.0.0.1", free_port())
+
+
+def test_a_worker_that_cannot_start_is_named_with_its_log(tmp_path):
+    config = Config(home=tmp_path, port=free_port())
+    prepare(config, SystemClock())
+    config.operator.write_text('mode = "party"\n')
+    broken = node(config)
+    broken.start()
+    try:
+        with pytest.raises(Refusal) as caught:
+            broken.wait_ready(timeout_s=20)
+    finally:
+        broken.stop()
+    assert "w0.log" in caught.value.sentence()
+    assert "up.json" not in os.listdir(config.run)
+
+
+def test_a_node_that_stops_answers_no_more_and_leaves_no_claim(tmp_path):
+    config = Config(home=tmp_path, port=free_port())
+    prepare(config, SystemClock())
+    started = node(config)
+    started.start()
+    started.wait_ready()
+    started.announce()
+    started.reload()
+    assert running(config) is not None
+    started.stop()
+    assert not answers(config.host, config.port)
+    assert running(config) is None
+    assert not (config.run / "up.json").exists()

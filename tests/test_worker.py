@@ -1,0 +1,150 @@
+"""One gateway worker: its listener, its chores, and what it says of errors."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+import sys
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from isthmus import worker
+from isthmus.core.clock import FakeClock
+from isthmus.core.errors import Refusal
+from isthmus.gateway.build import Settings
+
+SETTINGS = Settings(
+    home="/nowhere", host="127.0.0.1", port=0, shard="w0", engine=("127.0.0.1", 9), engine_key="k", model="m"
+)
+
+
+class Counted:
+    """Anything that is swept, read or drained: counts how often."""
+
+    def __init__(self, *, after=3, stop=None):
+        self.count = 0
+        self.open = {object()}
+        self._after = after
+        self._stop = stop
+
+    def sweep(self):
+        self.count += 1
+        if self.count >= self._after:
+            self.open.clear()
+
+    async def read(self):
+        self.count += 1
+
+
+def test_a_listener_is_shared_by_several_workers():
+    first = worker.listener("127.0.0.1", 0)
+    port = first.getsockname()[1]
+    second = worker.listener("127.0.0.1", port)
+    assert second.getsockname()[1] == port
+    assert not first.getblocking()
+    first.close()
+    second.close()
+
+
+def test_a_listener_speaks_ipv6_where_the_address_does():
+    try:
+        opened = worker.listener("::1", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert opened.family == socket.AF_INET6
+    opened.close()
+
+
+def test_a_core_file_is_never_written():
+    worker.forbid_core_dumps()
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+
+
+def test_without_a_certificate_there_is_no_tls_and_a_broken_one_is_named():
+    assert worker.tls(SETTINGS) is None
+    with pytest.raises(Refusal, match="usage") as caught:
+        worker.tls(msgspec.structs.replace(SETTINGS, tls_cert="/nowhere/c.pem"))
+    assert "certificate" in caught.value.sentence()
+
+
+def test_an_error_nobody_handled_is_told_by_type_and_place_and_never_by_its_words(capsys):
+    try:
+        raise ValueError("a private word")
+    except ValueError as error:
+        worker.report(None, {"exception": error, "message": "a private word"})
+    said = capsys.readouterr().err
+    assert said.startswith("unhandled ValueError at test_worker.py:")
+    assert "private" not in said
+
+
+def test_a_message_without_an_error_is_not_repeated(capsys):
+    worker.report(None, {"message": "a private word"})
+    assert capsys.readouterr().err == ""
+
+
+def test_draining_ends_when_the_last_connection_has_gone():
+    doors = Counted()
+    asyncio.run(worker.drained(doors))
+    assert not doors.open
+
+
+@pytest.mark.parametrize(("boundary", "stale"), [(date(2026, 9, 2), False), (date(2026, 9, 1), True)])
+def test_chores_sweep_read_the_news_and_notice_a_day_on_which_the_law_changes(boundary, stale):
+    async def live():
+        doors, pool, news = Counted(), Counted(), Counted()
+        corridor = SimpleNamespace(
+            pool=pool,
+            news=news,
+            clock=FakeClock(datetime(2026, 9, 1, tzinfo=UTC)),
+            table=SimpleNamespace(due=lambda day: day >= boundary),
+        )
+        mark = asyncio.Event()
+        chores = asyncio.ensure_future(worker.keep_house(doors, corridor, mark))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        chores.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await chores
+        return doors.count, pool.count, news.count, mark.is_set()
+
+    assert asyncio.run(live()) == (1, 1, 1, stale)
+
+
+def test_law_is_read_anew_when_told_and_a_broken_file_is_named_without_ending_anything(monkeypatch, capsys):
+    reads = []
+
+    async def reload(corridor, settings):
+        reads.append(settings)
+        if len(reads) == 1:
+            raise Refusal("bad_law", reason="operator.toml: mode is a word")
+
+    monkeypatch.setattr(worker, "reload", reload)
+
+    async def live():
+        stale = asyncio.Event()
+        keeping = asyncio.ensure_future(worker.keep_law(None, SETTINGS, stale))
+        for _ in range(2):
+            stale.set()
+            for _ in range(3):
+                await asyncio.sleep(0)
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+    asyncio.run(live())
+    assert reads == [SETTINGS, SETTINGS]
+    assert capsys.readouterr().err == "law not reloaded: operator.toml: mode is a word\n"
+
+
+def test_a_worker_runs_with_the_settings_of_its_file(monkeypatch, tmp_path):
+    path = tmp_path / "w0.json"
+    path.write_bytes(msgspec.json.encode(SETTINGS))
+    monkeypatch.setattr(sys, "argv", ["worker", str(path)])
+    ran = []
+    monkeypatch.setattr(worker.uvloop, "run", ran.append)
+    monkeypatch.setattr(worker, "run", lambda settings: settings)
+    worker.main()
+    assert ran == [SETTINGS]
