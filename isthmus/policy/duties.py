@@ -1,9 +1,10 @@
 """Which duties exist, and in which order they meet a request. The folder is the registry; the order is data.
 
-    consent, minors, strikes, moderation, privacy, (whatever else), label, disclosure, notice, receipt
+    minors, strikes, moderation, privacy, consent, (whatever else), label, disclosure, notice, receipt
 
-The same order holds for every moment: on the way in, moderation reads what the person wrote, then privacy masks it; on
-the way out, moderation reads what the partner wrote, then privacy restores the details, then the label is added.
+The same order holds for every moment: on the way in, moderation reads what the person wrote, then privacy masks it,
+then consent is looked for, so that its sheet can say how many details are masked; on the way out, moderation reads what
+the partner wrote, then privacy restores the details, then the label is added.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.policy.house import House
 
 OTHERS = "..."
-ORDER = ("consent", "minors", "strikes", "moderation", "privacy", OTHERS, "label", "disclosure", "notice", "receipt")
+ORDER = ("minors", "strikes", "moderation", "privacy", "consent", OTHERS, "label", "disclosure", "notice", "receipt")
 
 # Verbs that no stage has to meet, and why. Every other verb of the schema has a duty file (a test holds this).
 DECIDED = {

@@ -126,8 +126,9 @@ def test_a_wrong_key_is_an_authentication_error(place):
 
 def test_consent_missing_carries_the_sheet(client):
     with pytest.raises(openai.PermissionDeniedError) as refused:
-        client.chat.completions.create(model="doubao", messages=[{"role": "user", "content": "Hi"}])
+        client.chat.completions.create(model="doubao", messages=[{"role": "user", "content": "My mobile: 13812345678"}])
     sheet = refused.value.body["isthmus"]["sheet"]
     assert refused.value.code == "consent_required"
     assert "Doubao" in sheet["title"]
+    assert "1" in sheet["masked"]
     assert sheet["consent"] == {"kind": "separate", "recipient": "doubao", "region": "CN"}

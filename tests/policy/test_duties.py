@@ -34,7 +34,7 @@ def test_no_duty_file_claims_a_verb_that_the_schema_does_not_have():
 def test_the_order_is_data_and_the_receipt_is_last():
     names = ["receipt", "label", "odd", "privacy", "moderation", "minors", "consent", "also"]
     ordered = [found.name for found in duties.in_order([duty(name) for name in names])]
-    assert ordered == ["consent", "minors", "moderation", "privacy", "also", "odd", "label", "receipt"]
+    assert ordered == ["minors", "moderation", "privacy", "consent", "also", "odd", "label", "receipt"]
     assert ORDER[-1] == "receipt"
 
 
