@@ -84,11 +84,14 @@ def card(text: str) -> bool:
 
 
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_SIGNS = frozenset(_USCC)
 
 
 def uscc(text: str) -> bool:
     """Unified social credit code, GB 32100-2015: mod 31 with weights 3^i. A mistyped mainland id is none."""
     value = text.upper()
+    if len(value) != 18 or not _USCC_SIGNS.issuperset(value):
+        return False
     if value[:17].isdigit() and is_date(int(value[6:10]), int(value[10:12]), int(value[12:14])):
         return False
     total = sum(_USCC.index(sign) * pow(3, place, 31) for place, sign in enumerate(value[:17]))

@@ -10,6 +10,7 @@ Rules of this room:
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -54,8 +55,9 @@ _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
 _BIRTH = re.compile("出生|生日|生于|born|birth|d\\.?o\\.?b", re.IGNORECASE)
 _MACAU = re.compile("澳门|澳門|macau|macao", re.IGNORECASE)
 _SECRET = re.compile("api.?key|secret|token|password|passwd|密钥|口令|密码", re.IGNORECASE)
-_LOCAL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-")
-_SCHEME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.-")
+_ALNUM = frozenset(string.ascii_letters + string.digits)
+_LOCAL = _ALNUM | frozenset("._%+-")
+_SCHEME = _ALNUM | frozenset("+.-")
 BACK = 64  # characters a detail may extend leftwards
 
 
@@ -76,7 +78,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "uscc", "CODE", f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}".encode(),
-        _word(f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}"), uscc,
+        re.compile(f"[0-9]{{6}}[{_U}]{{10}}(?![A-Za-z0-9])"), uscc, None, _ALNUM,
     ),
     Shape(
         "passport", "PASS", "护照|護照|[Pp]assport|PASSPORT".encode(),

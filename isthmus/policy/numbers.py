@@ -36,7 +36,11 @@ _OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
 _SSN_WORD = re.compile("ssn|social security", re.IGNORECASE)
 _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
 _MYNUMBER = re.compile("マイナンバー|個人番号|my ?number", re.IGNORECASE)
-_PHONE = re.compile("电话|電話|手机|手機|联系方式|tel|phone|call|mobile|fax|传真|座机|whatsapp", re.IGNORECASE)
+_PHONE = re.compile(
+    "电话|電話|手机|手機|联系方式|传真|座机|(?<![a-z])(?:tel|telephone|phone|call|mobile|fax|whatsapp)(?![a-z])",
+    re.IGNORECASE,
+)
+_DATE_SHAPES = ((4, 2, 2), (4, 1, 2), (4, 2, 1), (2, 2, 4))
 
 
 class _Stretch:
@@ -199,7 +203,7 @@ def _is_cn_landline(it: _Stretch) -> bool:
 
 
 def _is_local_phone(it: _Stretch) -> bool:
-    return not it.inside and it.near(_PHONE)
+    return not it.inside and it.shape not in _DATE_SHAPES and it.near(_PHONE)
 
 
 def _is_ssn(it: _Stretch) -> bool:

@@ -23,7 +23,7 @@ GOOD = [
 BAD = [
     (checks.cn_id, "110105194912310021"), (checks.cn_id, "110105194913310021"), (checks.cn_id, "990105194912310021"),
     (checks.cn_id15, "110105491331002"), (checks.card, "4111111111111112"), (checks.card, "9999999999999995"),
-    (checks.card, "0000000000000000"), (checks.uscc, "91110000600037341M"), (checks.uscc, "31010419760726123X"),
+    (checks.card, "0000000000000000"), (checks.uscc, "91110000600037341M"), (checks.uscc, "31010419760726123X"), (checks.uscc, "9111000060003734"),
     (checks.hk_id, "A123456(4)"), (checks.hk_id, "A123456(A)"), (checks.tw_id, "A123456788"),
     (checks.iban, "DE89370400440532013001"), (checks.iban, "DE8937040044"), (checks.iban, "XX89370400440532013000"),
     (checks.ssn, "000-45-6789"), (checks.ssn, "666-45-6789"), (checks.ssn, "923-45-6789"), (checks.ssn, "123-00-6789"),
