@@ -20,7 +20,7 @@ import uvloop
 
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
-from isthmus.gateway.build import Settings, build, reload
+from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.serve import Service, body_limit
@@ -113,6 +113,7 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> 
 
 async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event) -> None:
     """Read the law anew when told; a file that cannot be read leaves the running table in force, and says so."""
+    await warm_others(corridor)
     while True:
         await stale.wait()
         stale.clear()

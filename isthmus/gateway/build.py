@@ -142,6 +142,13 @@ def warm(table: Table, ring: KeyRing) -> None:
         table.decide(Question((region,), age=age))
 
 
+async def warm_others(corridor: Corridor) -> None:
+    """Compile the other regions' first questions while requests are served already."""
+    loop = asyncio.get_running_loop()
+    for region in tuple(corridor.table.regions):
+        await loop.run_in_executor(None, corridor.table.decide, Question((region,)))
+
+
 async def reload(corridor: Corridor, settings: Settings) -> None:
     """Read the law as it stands on disk now, beside the running one, and swap it in between two requests.
 
