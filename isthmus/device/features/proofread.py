@@ -1,0 +1,163 @@
+"""Proofread: the same text without its mistakes, and each correction with its place and kind.
+
+Source: W3C Proofreader API (draft): correctedInput, corrections with startIndex, endIndex, correction, types. Indexes
+count UTF-16 code units there; here they count characters of the Python string, which differ only beyond the BMP.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from typing import Literal
+
+import msgspec
+
+from isthmus.core.secret import Withheld
+from isthmus.device import gate
+from isthmus.device.chunks import tokens
+from isthmus.device.features._words import by_tongue, messages, parse_text
+from isthmus.device.task import Feature, Options, Prompt, Task
+
+Kind = Literal["spelling", "punctuation", "capitalization", "grammar"]
+
+
+class Proofreading(Options, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """`include_correction_types` and `include_correction_explanations` add what their names say."""
+
+    include_correction_types: bool = False
+    include_correction_explanations: bool = False
+
+
+class Correction(Withheld, msgspec.Struct, rename="camel", omit_defaults=True):
+    """`correction` replaces the source's characters from `start_index` up to `end_index`."""
+
+    start_index: int
+    end_index: int
+    correction: str
+    types: list[Kind] = []
+    explanation: str = ""
+
+
+class Proofread(Withheld, msgspec.Struct, rename="camel"):
+    corrected_input: str
+    corrections: list[Correction]
+
+
+_SAY = {
+    "en": "You correct texts. Fix spelling, grammar, punctuation and capital letters. Keep all words that are right, "
+    "the order, the names, the numbers and the tone. Write only the corrected text.",
+    "zh": "你是校对员。改正错别字、语法和标点，其他内容一字不改，人名、数字和语气保持不变。只输出改正后的文本。",
+}
+_EXAMPLES = {
+    "en": (
+        ("their is two reason why me and him dont agree", "There are two reasons why he and I don't agree."),
+        ("She go to school on tuesday , and recieve a letter from Mr. Brown.",
+         "She goes to school on Tuesday, and receives a letter from Mr. Brown."),
+        ("The report is ready. You can find it on page 12.", "The report is ready. You can find it on page 12."),
+    ),
+    "zh": (
+        ("他跑的很快，我在也追不上。", "他跑得很快，我再也追不上。"),
+        ("我门明天去公圆，你要一起来马?", "我们明天去公园，你要一起来吗？"),
+        ("报告已经写好，请看第12页。", "报告已经写好，请看第12页。"),
+    ),
+}  # fmt: skip
+_PIECES = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)*|\d+|\s+|.", re.DOTALL)
+_WHY = {
+    "spelling": {"en": "The word is spelt this way.", "zh": "此处应为这个字词。"},
+    "punctuation": {"en": "The punctuation belongs this way.", "zh": "此处标点应如此。"},
+    "capitalization": {"en": "The case of the letters is wrong.", "zh": "大小写有误。"},
+    "grammar": {"en": "The grammar asks for this form.", "zh": "语法上应如此。"},
+}
+
+
+def render(task: Task) -> Prompt:
+    told = messages(task, by_tongue(task, _SAY), by_tongue(task, _EXAMPLES), task.text)
+    return Prompt(messages=told, max_tokens=int(tokens(task.text) * 1.4) + 24)
+
+
+def parse(task: Task, text: str) -> Proofread:
+    """Corrections are the differences between the source and the corrected text, word by word."""
+    corrected = parse_text(task, text)
+    options = task.options
+    found = differences(task.text.strip(), corrected)
+    shift = len(task.text) - len(task.text.lstrip())
+    for each in found:
+        each.start_index += shift
+        each.end_index += shift
+        kind = kind_of(task.text[each.start_index : each.end_index], each.correction)
+        if options.include_correction_types:
+            each.types = [kind]
+        if options.include_correction_explanations:
+            each.explanation = by_tongue(task, _WHY[kind])
+    lead, tail = task.text[:shift], task.text[len(task.text.rstrip()) :]
+    return Proofread(lead + corrected + tail, found)
+
+
+def differences(source: str, corrected: str) -> list[Correction]:
+    """What turns `source` into `corrected`, in words (Chinese: characters), neighbours in one."""
+    left, right = _PIECES.findall(source), _PIECES.findall(corrected)
+    starts = [0]
+    for piece in left:
+        starts.append(starts[-1] + len(piece))
+    found = []
+    for tag, from_, to, new_from, new_to in difflib.SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        if tag != "equal":
+            found.append(Correction(starts[from_], starts[to], "".join(right[new_from:new_to])))
+    return found
+
+
+def kind_of(before: str, after: str) -> Kind:
+    """Which of the four kinds a correction is, judged by its letters."""
+    letters = [_letters(before), _letters(after)]
+    if letters[0] == letters[1]:
+        return "punctuation" if before.casefold() == before and before == after else _case_or_marks(before, after)
+    if " " in before.strip() or " " in after.strip() or not all(letters):
+        return "grammar"
+    return (
+        "spelling"
+        if difflib.SequenceMatcher(None, letters[0], letters[1]).ratio() >= 0.5 or _is_han(after)
+        else "grammar"
+    )
+
+
+def _case_or_marks(before: str, after: str) -> Kind:
+    same_but_case = before != after and before.casefold() == after.casefold()
+    return "capitalization" if same_but_case else "punctuation"
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text.casefold() if unicodedata.category(sign)[0] in "LN")
+
+
+def _is_han(text: str) -> bool:
+    return any("\u4e00" <= sign <= "\u9fff" for sign in text)
+
+
+def merge(task: Task, values: list[Proofread]) -> Proofread:
+    """Pieces put together: corrections keep their places in the whole text."""
+    whole = "".join(each.corrected_input for each in values)
+    return parse(task, whole)
+
+
+def show(task: Task, value: Proofread) -> str:
+    return value.corrected_input
+
+
+FEATURE = Feature(
+    name="proofread",
+    word="proofread",
+    options=Proofreading,
+    render=render,
+    parse=parse,
+    show=show,
+    checks=(
+        *gate.EVERY,
+        gate.facts_kept,
+        gate.nothing_invented,
+        gate.length_between(0.75, 1.3),
+        gate.close_to_source(0.6),
+    ),
+    at_once=220,
+    long="join",
+)
