@@ -2,12 +2,15 @@ import datetime as dt
 
 import msgspec
 
-from isthmus.core.decision import Citation, Question
+from isthmus.core.clock import FakeClock
+from isthmus.core.decision import Citation, Question, Stage
 from isthmus.core.operator import Facts, Operator, rehearsal
 from isthmus.partners import load as partner_files
 from isthmus.policy import lawful, supposed
 from isthmus.policy.bind import Bound, index
-from isthmus.policy.outcome import Way, owed, waits
+from isthmus.policy.duties import Duty
+from isthmus.policy.house import House
+from isthmus.policy.outcome import Compiler, Way, owed, waits
 from isthmus.regions import load as region_files
 from isthmus.regions.schema import Region, Reviewed, Rule, When
 
@@ -106,3 +109,65 @@ def test_a_feature_whose_ban_hangs_on_an_unknown_age_is_waited_for():
     )
     assert waits(msgspec.structs.replace(plan, obligations=(asks,)))
     assert not waits(msgspec.structs.replace(plan, obligations=()))
+
+
+def compiler(*rules, duties=()):
+    operator = rehearsal()
+    house = House(operator, FakeClock(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), {}, {})
+    sites = lawful.sites({name: PARTNERS[name] for name in ("doubao", "local")}, operator, supposed.SUPPOSED_ENGINE, {})
+    return Compiler((REGION,), index([Bound(one, REGION, Facts()) for one in rules]), sites, house, duties)
+
+
+def test_an_outcome_is_compiled_once_per_set_of_rules():
+    made = compiler(rule("scan"))
+    assert made.outcome(-1) is made.outcome(1)
+    assert made.outcome(0) is not made.outcome(1)
+
+
+def test_warming_compiles_every_outcome_that_a_question_can_lead_to():
+    made = compiler(rule("scan"), rule("mask", "b", when=When(data=("personal",))))
+    assert made.warm() == 2
+
+
+def test_plans_with_the_same_duties_are_shared_between_outcomes():
+    made = compiler(rule("scan", when=When(route=("private",))))
+    with_rule, without = made.outcome(1).plans, made.outcome(0).plans
+    assert with_rule[0] is not without[0]
+    assert with_rule[1] is without[1]
+
+
+def test_retention_that_nobody_can_meet_rules_every_route_out():
+    least, most = rule("log.keep", "a", values={"min_days": 90}), rule("log.keep", "b", values={"max_days": 30})
+    found = compiler(least, most).outcome(-1)
+    assert (found.verdict, found.code, found.plans) == ("conflict", "no_lawful_route", ())
+    assert "contradict each other" in found.refusal
+    assert {out.rule for out in found.ruled_out} == {"XX.a"}
+
+
+def test_a_forbidden_feature_is_told_apart_from_a_lack_of_routes():
+    forbidden = compiler(rule("feature.forbid")).outcome(-1)
+    assert (forbidden.verdict, forbidden.code) == ("refuse", "feature_forbidden")
+    assert forbidden.refusal == "Duty. (Act 1)"
+    closed = compiler(rule("route.forbid")).outcome(-1)
+    assert closed.code == "no_lawful_route"
+    assert closed.refusal == "No route of this house is lawful in XX. Rules: XX.r."
+
+
+def test_stages_become_the_moments_that_exist():
+    stage = Stage("s", on_request=lambda ex: None, on_response=lambda ex: None)
+    duty = Duty("moderation", frozenset(("scan",)), lambda obligations, route, house: stage)
+    plan = compiler(rule("scan"), duties=(duty,)).outcome(-1).plans[0]
+    assert plan.stages == (stage,)
+    assert (len(plan.on_request), len(plan.on_response), plan.on_event, plan.awaited) == (1, 1, (), ())
+
+
+def test_a_rule_that_says_the_same_twice_is_owed_once_and_one_that_differs_twice():
+    same = way(rule("scan"), rule("scan"))
+    differing = way(rule("scan"), rule("scan", values={"terms_min": 9}))
+    assert len(same.owed(-1)) == 1
+    assert len(differing.owed(-1)) == 2
+
+
+def test_a_label_that_cannot_be_filled_is_an_objection():
+    embed = rule("label.embed", values={"fields": {"by": "{xx_code}"}})
+    assert "by needs xx_code" in way(embed).against(-1)[0].reason
