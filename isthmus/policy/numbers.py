@@ -32,6 +32,8 @@ NEAR = 24  # characters before a number in which its naming word must stand
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
 _MOST_DIGITS = 19
+_LISTING = 24  # groups in a run beyond which it is a list: there only whole groups and strong checks count
+_GROUPS = 5  # of one number inside a list
 _OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
 _SSN_WORD = re.compile("ssn|social security", re.IGNORECASE)
 _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
@@ -99,14 +101,20 @@ def numbers(text: str) -> Iterator[Detail]:
 def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     has_x = text[end - 1] in "Xx"
+    listing = len(groups) > _LISTING
+    most = _GROUPS if listing else _MOST_DIGITS
     first = 0
     while first < len(groups):
+        if listing and groups[first][1] - groups[first][0] < 3:
+            first += 1
+            continue
         found = None
-        for final in range(_reach(groups, first), first - 1, -1):
+        for final, count in _stretches(groups, first, most):
             tail = end if has_x and final == len(groups) - 1 else groups[final][1]
-            found = _name(text, groups, first, final, tail)
-            if found is not None:
-                break
+            if (count in _KINDS and (not listing or count > 15 or first == final)) or (count == 17 and tail == end):
+                found = _name(text, groups, first, final, tail)
+                if found is not None:
+                    break
         if found is None:
             first += 1
         else:
@@ -114,14 +122,18 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
             first = final + 1
 
 
-def _reach(groups: list[tuple[int, int]], first: int) -> int:
-    """The last group that still makes a number of at most 19 digits from `first` on."""
+def _stretches(groups: list[tuple[int, int]], first: int, most: int) -> list[tuple[int, int]]:
+    """(last group, digits) of each stretch of at most `most` groups and 19 digits from `first`, the longest first."""
+    found = []
     count = 0
-    for place in range(first, len(groups)):
+    for place in range(first, min(first + most, len(groups))):
         count += groups[place][1] - groups[place][0]
         if count > _MOST_DIGITS:
-            return place - 1
-    return len(groups) - 1
+            break
+        if count >= 7:
+            found.append((place, count))
+    found.reverse()
+    return found
 
 
 def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail: int) -> Detail | None:

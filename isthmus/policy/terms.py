@@ -122,6 +122,10 @@ def _shapes() -> tuple[bytes, bytes]:
     return ink + b"|" + space, scattered
 
 
+def _by_end(found: tuple[int, int, int]) -> int:
+    return found[2]
+
+
 def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
     """Whether three letters stand apart on one side too, so that a reader takes them for one word."""
     if start == 0 or folded[start - 1] == " ":
@@ -296,15 +300,18 @@ class TermScanner:
     ) -> tuple[_Term, int, int] | None:  # fmt: skip
         """The first match by rule 3, as (term, start, end) in `folded`."""
         places = [index for index, character in enumerate(folded) if character.isalnum()]
-        wide = not letters.isascii()
-        encoded = letters.encode("utf-8", "surrogatepass") if wide else b""
+        encoded = b"" if letters.isascii() else letters.encode("utf-8", "surrogatepass")
         best: tuple[int, int] | None = None
         hit = None
-        for index, _, byte_end in found:
+        at = end = 0
+        for index, _, byte_end in sorted(found, key=_by_end):
+            end = end + len(encoded[at:byte_end].decode("utf-8", "surrogatepass")) if encoded else byte_end
+            at = byte_end
+            if best is not None and places[end - 1] >= best[0]:
+                break
             if index >= len(self._terms):
                 continue
             term, _ = self._terms[index]
-            end = len(encoded[:byte_end].decode("utf-8", "surrogatepass")) if wide else byte_end
             start = end - len(term.letters)
             if places[start] < floor or term.letters in allowed:
                 continue

@@ -46,6 +46,13 @@ def test_two_numbers_side_by_side_are_two():
     assert [one.kind for one in numbers(text)] == ["cn_mobile", "cn_id", "cn_mobile"]
 
 
+def test_in_a_long_list_whole_groups_and_strong_checks_still_count():
+    filler = "12 34 56 78 " * 10
+    assert list(numbers(filler)) == []
+    text = f"{filler}13812345678 {filler}4111 1111 1111 1111 {filler}138 1234 5678 {filler}"
+    assert [text[one.start : one.end] for one in numbers(text)] == ["13812345678", "4111 1111 1111 1111"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["110105194912310021", "1234 2341 2341 2346", "2341 2341 2346 1234", "1700000000", "1700000000000", "12345678",
