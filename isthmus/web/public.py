@@ -1,6 +1,9 @@
 """The public pages: everything on the gateway's port that is not hot. Never the admin API.
 
-GET  /                    what this is, what runs here, what to try
+GET  /                    the phone app; its parts are /app/*, /sw.js and /manifest.webmanifest
+POST /v1/preview          what exactly would leave for a partner, and the sheet that asks for it
+GET  /v1/decision         why an answer may come from where it comes
+GET  /v1/regions          the regions of the caller's key, and what stands beside answers there
 POST /v1/consents         a person agreed: keep it, and give back its id
 DELETE /v1/consents/{id}  the person changed their mind
 GET  /v1/receipts/{id}    one receipt of the caller's own tenant
@@ -11,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from isthmus.core.consent import Consent
@@ -28,7 +31,9 @@ from isthmus.gateway.relay import Corridor, identify
 from isthmus.ledger import read
 from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.receipt import ConsentReceipt, Retired
-from isthmus.web.home import home_page
+from isthmus.web import static
+from isthmus.web.preview import Wanted, preview, question_of
+from isthmus.web.why import regions, why
 
 ALWAYS_DAYS = 180
 ONCE_MINUTES = 10
@@ -53,6 +58,7 @@ class Desk:
         self.corridor = corridor
         self.accounts = accounts
         self.home = home
+        self.files = static.read_files()
 
     async def caller(self, request: Request) -> Caller:
         """Who asks. Raises Refusal missing_key, invalid_key or revoked_key."""
@@ -62,12 +68,42 @@ class Desk:
         return caller
 
     async def page(self, request: Request) -> Response:
-        return HTMLResponse(home_page(self.corridor.table), headers=PAGE_HEADERS)
+        """One of the app's files. Raises Refusal not_found."""
+        found = static.serve(self.files, request)
+        if found is None:
+            raise Refusal("not_found")
+        return found
+
+    async def preview(self, request: Request) -> Response:
+        """What would leave for a partner; nothing is sent, and nothing of it is kept."""
+        caller = await self.caller(request)
+        wanted = decode(await request.body(), Wanted)
+        return answer(preview(self.corridor.table, caller, wanted))
+
+    async def decision(self, request: Request) -> Response:
+        """Why: the decision for the question in the query (region, feature, age, data), in words."""
+        caller = await self.caller(request)
+        asked = request.query_params
+        table = self.corridor.table
+        question = question_of(
+            table,
+            caller,
+            asked.get("region", ""),
+            asked.get("feature", "assistant"),
+            asked.get("age", ""),
+            asked.get("data", "personal"),
+        )
+        return answer(why(table, question))
+
+    async def regions(self, request: Request) -> Response:
+        """The regions of the caller's key."""
+        caller = await self.caller(request)
+        return answer({"regions": regions(self.corridor.table, caller)})
 
     async def give(self, request: Request) -> Response:
         """Keep a consent. 201 with {"id", "until"}."""
         caller = await self.caller(request)
-        given = decode(await request.body())
+        given = decode(await request.body(), ConsentGiven)
         consent = self.consent(caller, given)
         await run_in_threadpool(self.accounts.give_consent, consent)
         self.corridor.consents[consent.id] = consent
@@ -143,21 +179,15 @@ class Desk:
         )
 
 
-# Nothing on these pages loads from anywhere else, and nothing may frame them.
-PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
-def decode(body: bytes) -> ConsentGiven:
-    """The consent in a JSON body. Raises Refusal bad_json or bad_field."""
+def decode(body: bytes, type: type[Body]) -> Body:
+    """The body, a JSON object of that type. Raises Refusal bad_json or bad_field; reasons never quote content."""
     try:
-        return msgspec.json.decode(body, type=ConsentGiven)
+        return msgspec.json.decode(body, type=type)
     except msgspec.ValidationError as error:
-        raise Refusal("bad_field", field="consent", reason=str(error)) from None
+        raise Refusal("bad_field", field="body", reason=str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refusal("bad_json", reason="the body must be one JSON object") from None
 
@@ -191,6 +221,12 @@ def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
     return Starlette(
         routes=[
             Route("/", refusing(desk.page), methods=["GET"]),
+            Route("/sw.js", refusing(desk.page), methods=["GET"]),
+            Route("/manifest.webmanifest", refusing(desk.page), methods=["GET"]),
+            Route("/app/{name}", refusing(desk.page), methods=["GET"]),
+            Route("/v1/preview", refusing(desk.preview), methods=["POST"]),
+            Route("/v1/decision", refusing(desk.decision), methods=["GET"]),
+            Route("/v1/regions", refusing(desk.regions), methods=["GET"]),
             Route("/v1/consents", refusing(desk.give), methods=["POST"]),
             Route("/v1/consents/{id}", refusing(desk.withdraw), methods=["DELETE"]),
             Route("/v1/receipts/{id}", refusing(desk.receipt), methods=["GET"]),

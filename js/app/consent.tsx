@@ -1,0 +1,132 @@
+// The consent sheet: what leaves, to whom, for what, how long. Yes and no weigh the same.
+
+import { useState } from "preact/hooks";
+import type { Piece, Sheet as Words } from "../src/gateway.js";
+import { nameIn } from "./actions.js";
+import { Icon } from "./icons.js";
+import { Clauses, Sheet, useWords } from "./parts.js";
+import { store, type ConsentAsked } from "./store.js";
+import { fill, shortLaw, spoken, type Language } from "./words.js";
+
+export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
+  const language = (asked.sheet.language === "en" ? "en" : "zh-CN") as Language;
+  const { sheet, preview } = asked;
+  const partner = spoken(nameIn(sheet.title), language);
+  const say = (text: string) => spoken(text, language);
+  const foot = (
+    <>
+      <div class="pair">
+        <button type="button" class="plain-button" onClick={() => asked.resolve(null)}>{sheet.buttons.no}</button>
+        <button type="button" class="plain-button" onClick={() => asked.resolve("once")}>{sheet.buttons.yes}</button>
+      </div>
+      {sheet.always && (
+        <button type="button" class="quiet-button" onClick={() => asked.resolve("always")}><Clauses text={say(sheet.always)} /></button>
+      )}
+      <p class="fine center" lang={language}><Clauses text={withdrawal(sheet, language)} /></p>
+    </>
+  );
+  return (
+    <Sheet
+      class="consent"
+      onClose={() => asked.resolve(null)}
+      before={sheet.kind === "separate" && <Crossing partner={partner} rehearsal={Boolean(sheet.rehearsal)} />}
+      title={<Clauses text={say(sheet.title)} />}
+      foot={foot}
+    >
+      {sheet.reason && <p class="lead"><Clauses text={reason(sheet)} /></p>}
+      {sheet.rehearsal && <p class="rehearsal-line"><Clauses text={say(sheet.rehearsal)} /></p>}
+      <Outgoing asked={asked} partner={partner} />
+      <dl class="facts">
+        {[sheet.who, sheet.purpose, sheet.retention].filter((fact) => fact !== undefined).map((fact) => <Fact text={say(fact)} />)}
+      </dl>
+      {preview && !preview.by_law && <NoLaw />}
+      {sheet.draft && <Draft />}
+    </Sheet>
+  );
+}
+
+/** The sheet's reason speaks of a device that was unsure; where none tried, only its second half is true. */
+function reason(sheet: Words): string {
+  const text = sheet.reason ?? "";
+  if (store.state.deviceModel) return text;
+  return text.split(/(?<=[。.])\s*/).filter(Boolean).slice(-1)[0] ?? text;
+}
+
+/** The sentence on withdrawal with its law in short; without a law it ends before the dot. */
+function withdrawal(sheet: Words, language: Language): string {
+  const law = shortLaw(sheet.law, language);
+  const text = sheet.law ? sheet.withdraw.replace(sheet.law, law) : sheet.withdraw.replace(/\s*·\s*$/, "");
+  return spoken(text, language);
+}
+
+function NoLaw() {
+  return <p class="fine"><Clauses text={useWords().noLaw} /></p>;
+}
+
+function Draft() {
+  return <p class="fine"><Clauses text={useWords().draft} /></p>;
+}
+
+/** Device, mask, partner on a line: the one motif. */
+function Crossing({ partner, rehearsal }: { partner: string; rehearsal: boolean }) {
+  const w = useWords();
+  const here = store.state.deviceModel ? w.device : w.private;
+  return (
+    <div class="crossing" aria-hidden="true">
+      <span class={store.state.deviceModel ? "badge device" : "badge private"}>
+        <Icon name={store.state.deviceModel ? "device" : "lock"} size={18} />
+        {here}
+      </span>
+      <span class={store.state.deviceModel ? "wire device-end" : "wire private-end"} />
+      <span class="mask"><Icon name="shield" size={20} /></span>
+      <span class="wire partner-end" />
+      <span class={rehearsal ? "badge rehearsal" : "badge partner"}>
+        <Icon name="out" size={18} flip />
+        <bdi>{partner.replace(/ (Seed|GPT|gpt|Max|Plus).*$/, "")}</bdi>
+      </span>
+    </div>
+  );
+}
+
+/** The exact text, masked as it would leave; earlier messages of the chat go too and are shown too. */
+function Outgoing({ asked, partner }: { asked: ConsentAsked; partner: string }) {
+  const w = useWords();
+  const [open, setOpen] = useState(false);
+  const { preview, sheet } = asked;
+  const texts = preview?.texts ?? [];
+  if (texts.length === 0) return sheet.masked ? <p class="fine">{sheet.masked}</p> : null;
+  const masked = preview!.masked;
+  return (
+    <section class="card outgoing" aria-label={w.preview}>
+      <h3>{w.preview}</h3>
+      <div class="outgoing-text" tabIndex={0}>
+        {texts.map((pieces) => <p dir="auto">{pieces.map((piece) => <PieceText piece={piece} open={open} />)}</p>)}
+      </div>
+      <div class="outgoing-foot">
+        <Icon name="shield" size={18} />
+        <span><Clauses text={masked ? fill(w.masked, { n: masked, partner }) : w.none} /></span>
+        {masked > 0 && <button type="button" class="link-button" aria-pressed={open} onClick={() => setOpen(!open)}>{open ? w.hide : w.show}</button>}
+      </div>
+    </section>
+  );
+}
+
+function PieceText({ piece, open }: { piece: Piece; open: boolean }) {
+  const w = useWords();
+  if (!piece.code) return <>{piece.text}</>;
+  const name = `${w.kinds[piece.code] ?? (piece.code.startsWith("ID") ? w.kinds.IDNO : w.detail)} ${piece.n}`;
+  return <span class="chip">{open ? `${name} = ${piece.text}` : name}</span>;
+}
+
+/** "Term: value" of a sheet's fact as a term and its value. */
+function Fact({ text }: { text: string }) {
+  const at = text.search(/[：:]/);
+  const term = at < 0 ? "" : text.slice(0, at);
+  const value = at < 0 ? text : text.slice(at + 1).trim();
+  return (
+    <>
+      <dt>{term}</dt>
+      <dd><Clauses text={value} /></dd>
+    </>
+  );
+}

@@ -1,0 +1,244 @@
+// Writing Tools: proofread with a visible diff, rewrite, summary, key points, translate. The original stays.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { GatewayError, type Origin } from "../src/gateway.js";
+import { correctionType, type Change } from "../src/diff.js";
+import { changes } from "../src/diff.js";
+import { Proofreader } from "../src/proofreader.js";
+import { byScript, Translator } from "../src/language.js";
+import { Rewriter, Summarizer } from "../src/writing.js";
+import { copy, label, words } from "./actions.js";
+import { langOf } from "./chat.js";
+import { Markdown } from "./markdown.js";
+import { AiLabel, Badge, Clauses, IconButton, Select, useWords } from "./parts.js";
+import { store } from "./store.js";
+import { fill } from "./words.js";
+
+const TABS = ["proofread", "rewrite", "summary", "points", "translate"] as const;
+type Tab = (typeof TABS)[number];
+const TARGETS = ["en", "zh-CN", "ja", "ko", "fr", "de", "es", "pt", "it", "ru", "ar", "hi", "vi"];
+
+interface Result {
+  tab: Tab;
+  input: string;
+  origin: Origin | null;
+  outputs: { name: string; text: string }[];
+  changes: Change[];
+}
+
+export function ToolsPage({ start }: { start: string }) {
+  const w = useWords();
+  const [tab, setTab] = useState<Tab>(TABS.includes(start as Tab) ? (start as Tab) : "proofread");
+  const [text, setText] = useState(() => sessionStorage.getItem("isthmus.tools") ?? "");
+  const [before, setBefore] = useState<string | null>(null);
+  const [target, setTarget] = useState(store.state.settings.language === "en" ? "zh-CN" : "en");
+  const [result, setResult] = useState<Result | null>(null);
+  const [problem, setProblem] = useState("");
+  const end = useRef<AbortController | null>(null);
+  const [working, setWorking] = useState(false);
+  useEffect(() => sessionStorage.setItem("isthmus.tools", text), [text]);
+  useEffect(() => () => end.current?.abort(), []);
+  const run = async () => {
+    if (!text.trim() || working) return;
+    const mine = new AbortController();
+    end.current = mine;
+    setWorking(true);
+    setProblem("");
+    setResult(null);
+    try {
+      setResult(await work(tab, text, target, mine.signal));
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "AbortError")) setProblem(problemOf(error));
+    } finally {
+      setWorking(false);
+    }
+  };
+  const use = (next: string) => {
+    setBefore(text);
+    setText(next);
+    setResult(null);
+  };
+  const shown = result && result.tab === tab ? result : null;
+  return (
+    <div class="page tools-page">
+      <header class="top">
+        <IconButton icon="close" label={w.close} onClick={() => { location.hash = ""; }} />
+        <h1 class="top-title">{w.tools}</h1>
+        <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, before !== null)} />
+      </header>
+      <main class="tools-main">
+        {shown && tab === "proofread" ? <Corrections result={shown} onUse={use} onClose={() => setResult(null)} /> : (
+          <>
+            <textarea class="tools-text" dir="auto" value={text} placeholder={w.toolsHint} aria-label={w.toolsHint} lang={langOf(text)}
+              onInput={(event) => { setText(event.currentTarget.value); setResult(null); setBefore(null); }} />
+            {shown && <Outputs result={shown} onUse={use} />}
+          </>
+        )}
+        {problem && <div class="trouble" role="alert"><p><Clauses text={problem} /></p></div>}
+      </main>
+      <footer class="tools-foot">
+        {before !== null && !shown && <button type="button" class="plain-button wide" onClick={() => { setText(before); setBefore(null); }}>{w.undo}</button>}
+        {tab === "translate" && !shown && <Select label={w.to} value={target} options={TARGETS.map((tag) => [tag, nameIn(tag)])} onChange={setTarget} />}
+        {!shown && (
+          <button type="button" class="primary-button wide" aria-disabled={!text.trim()} onClick={() => (working ? end.current?.abort() : void run())}>
+            {working ? w.stop : w[tab]}
+          </button>
+        )}
+        <div class="tabs" role="tablist" aria-label={w.tools}>
+          {TABS.map((each) => (
+            <button type="button" role="tab" aria-selected={each === tab} class={each === tab ? "tab on" : "tab"} onClick={() => { setTab(each); setProblem(""); }}>{w[each]}</button>
+          ))}
+        </div>
+        <div class="provenance" role="status">
+          {working && <span class="small">{w.working}</span>}
+          {shown?.origin && <Badge origin={shown.origin} />}
+          {shown && <AiLabel text={label()} />}
+        </div>
+      </footer>
+    </div>
+  );
+}
+
+export function nameIn(tag: string): string {
+  return new Intl.DisplayNames([store.state.settings.language], { type: "language" }).of(tag) ?? tag;
+}
+
+export function problemOf(error: unknown): string {
+  const w = words();
+  if (error instanceof GatewayError) {
+    if (error.code === "network") return w.e_offline;
+    if (error.code === "declined") return w.e_declined;
+    return `${w.e_other} ${error.message}`;
+  }
+  return error instanceof DOMException && error.name === "NotSupportedError" ? w.e_model : w.e_other;
+}
+
+/** Do one tool's work through the task APIs of src/. */
+async function work(tab: Tab, input: string, target: string, signal: AbortSignal): Promise<Result> {
+  const w = words();
+  const result: Result = { tab, input, origin: null, outputs: [], changes: [] };
+  const options = { signal, onOrigin: (origin: Origin) => { result.origin = origin; } };
+  if (tab === "proofread") {
+    const proofreader = await Proofreader.create(options);
+    const { correctedInput } = await proofreader.proofread(input, { signal });
+    result.changes = changes(input, correctedInput);
+  } else if (tab === "rewrite") {
+    for (const [name, wish] of [[w.formal, { tone: "more-formal" }], [w.warm, { tone: "more-casual" }], [w.shorter, { length: "shorter" }]] as const) {
+      const rewriter = await Rewriter.create({ ...options, ...wish });
+      result.outputs.push({ name, text: await rewriter.rewrite(input, { signal }) });
+    }
+  } else if (tab === "translate") {
+    const sourceLanguage = byScript(input)[0].detectedLanguage;
+    const translator = await Translator.create({ ...options, sourceLanguage, targetLanguage: target });
+    result.outputs.push({ name: nameIn(target), text: await translator.translate(input, { signal }) });
+  } else {
+    const summarizer = await Summarizer.create({ ...options, type: tab === "summary" ? "tldr" : "key-points", format: "markdown" });
+    result.outputs.push({ name: w[tab], text: await summarizer.summarize(input, { signal }) });
+  }
+  return result;
+}
+
+/** Results above the untouched original: one tap uses one. */
+function Outputs({ result, onUse }: { result: Result; onUse: (text: string) => void }) {
+  const w = useWords();
+  return (
+    <section class="outputs" aria-label={w.result}>
+      {result.outputs.map(({ name, text }) => (
+        <article class="card output">
+          <h2>{name}</h2>
+          <div class="text" dir="auto" lang={langOf(text)}><Markdown text={text} /></div>
+          <div class="output-foot">
+            <AiLabel text={label()} />
+            <span class="actions">
+              <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, true)} />
+              <button type="button" class="link-button" onClick={() => onUse(text)}>{w.use}</button>
+            </span>
+          </div>
+        </article>
+      ))}
+    </section>
+  );
+}
+
+/** The text with what went out struck and what came in underlined; one change at a time is ringed. */
+function Corrections({ result, onUse, onClose }: { result: Result; onUse: (text: string) => void; onClose: () => void }) {
+  const w = useWords();
+  const [at, setAt] = useState(0);
+  const [kept, setKept] = useState<ReadonlySet<number>>(new Set());
+  const all = result.changes;
+  if (all.length === 0) {
+    return (
+      <div class="diff-area">
+        <p class="diff" dir="auto" lang={langOf(result.input)}>{result.input}</p>
+        <p class="lead"><Clauses text={w.noChange} /></p>
+        <button type="button" class="plain-button wide" onClick={onClose}>{w.back}</button>
+      </div>
+    );
+  }
+  const change = all[at];
+  const step = (by: number) => setAt((at + by + all.length) % all.length);
+  const toggle = () => {
+    const next = new Set(kept);
+    if (!next.delete(at)) next.add(at);
+    setKept(next);
+  };
+  return (
+    <div class="diff-area">
+      <DiffText input={result.input} all={all} at={at} kept={kept} />
+      <div class="diff-foot">
+        <div class="stepper">
+          <IconButton icon="backward" label={w.prev} onClick={() => step(-1)} flip />
+          <p role="status">
+            <strong>{fill(w.place, { i: at + 1, n: all.length })}</strong>
+            <span class="small">{w[correctionType(change)]}{w.into === "改为" ? "：" : ": "}<bdi>{change.removed.trim() || "∅"}</bdi> → <bdi>{change.added.trim() || "∅"}</bdi></span>
+          </p>
+          <IconButton icon="forward" label={w.next} onClick={() => step(1)} flip />
+        </div>
+        <div class="pair">
+          <button type="button" class="plain-button" onClick={toggle}>{kept.has(at) ? w.restore : w.revert}</button>
+          <button type="button" class="primary-button" onClick={() => onUse(applied(result.input, all, kept))}>{w.useAll}</button>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function applied(input: string, all: Change[], kept: ReadonlySet<number>): string {
+  let out = "";
+  let from = 0;
+  all.forEach((change, index) => {
+    out += input.slice(from, change.start) + (kept.has(index) ? change.removed : change.added);
+    from = change.end;
+  });
+  return out + input.slice(from);
+}
+
+function DiffText({ input, all, at, kept }: { input: string; all: Change[]; at: number; kept: ReadonlySet<number> }) {
+  const w = useWords();
+  const ring = useRef<HTMLSpanElement>(null);
+  useEffect(() => ring.current?.scrollIntoView({ block: "nearest" }), [at]);
+  let from = 0;
+  return (
+    <p class="diff" dir="auto" lang={langOf(input)}>
+      {all.map((change, index) => {
+        const before = input.slice(from, change.start);
+        from = change.end;
+        return (
+          <>
+            {before}
+            <span class={index === at ? "change current" : "change"} ref={index === at ? ring : undefined}>
+              {kept.has(index) ? change.removed : (
+                <>
+                  {change.removed && <del>{change.removed}</del>}
+                  {change.removed && change.added && <span class="visually-hidden"> {w.into} </span>}
+                  {change.added && <ins>{change.added}</ins>}
+                </>
+              )}
+            </span>
+          </>
+        );
+      })}
+      {input.slice(from)}
+    </p>
+  );
+}

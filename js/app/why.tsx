@@ -1,0 +1,198 @@
+// Why: the way an answer took, the rules that bound it, what was told, and its receipt.
+
+import { useEffect, useState } from "preact/hooks";
+import type { Origin } from "../src/gateway.js";
+import { gateway, whoOf } from "./actions.js";
+import { Icon, type IconName } from "./icons.js";
+import { Clauses, placeOf, Sheet, useWords } from "./parts.js";
+import { store, type Turn } from "./store.js";
+import { citation, fill, spoken } from "./words.js";
+
+interface Owed {
+  rule: string;
+  duty: string;
+  law: string;
+  article: string;
+  since: string;
+  draft: boolean;
+  routes: string[];
+}
+
+interface Decision {
+  routes: { route: string; title: string; tier: string; badge: string; rehearsal: boolean; reason: string }[];
+  ruled_out: { route: string; badge: string; reason: string; law: string; article: string }[];
+  obligations: Owed[];
+  digest: string;
+}
+
+interface Receipt {
+  id: string;
+  at: number;
+  route?: string;
+  decision: string;
+  label?: string;
+  tier?: string;
+  model?: string;
+  cost?: string;
+  us_whole?: number;
+  masks?: Record<string, number>;
+  usage?: { total_tokens?: number };
+}
+
+export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void }) {
+  const w = useWords();
+  const origin = turn.origin!;
+  const decision = useDecision(origin);
+  const { language } = store.state.settings;
+  const rules = decision?.obligations.filter((owed) => owed.routes.length === 0 || owed.routes.includes(origin.route)) ?? [];
+  return (
+    <Sheet class="why" title={<Clauses text={fill(w.why, { who: whoOf(origin) })} />} onClose={onClose}
+      foot={<button type="button" class="plain-button wide" onClick={onClose}>{w.close}</button>}>
+      <p class="lead"><bdi>{origin.model}</bdi></p>
+      <Steps origin={origin} decision={decision} />
+      {origin.notices.length > 0 && (
+        <section>
+          <h3>{w.notices}</h3>
+          {origin.notices.map((notice) => <p class="small">{spoken(notice, language)}</p>)}
+        </section>
+      )}
+      {rules.length > 0 && <Rules rules={rules} />}
+      <section>
+        <h3>{w.receipt}</h3>
+        {origin.receipt ? <ReceiptCard origin={origin} /> : <p class="small">{w.noReceipt}</p>}
+      </section>
+    </Sheet>
+  );
+}
+
+function useDecision(origin: Origin): Decision | null {
+  const [found, setFound] = useState<Decision | null>(null);
+  useEffect(() => {
+    if (!origin.region) return;
+    const query = new URLSearchParams({ region: origin.region, age: store.state.settings.age });
+    gateway().call<Decision>("GET", `/v1/decision?${query}`).then(setFound, () => setFound(null));
+  }, [origin.decision, origin.region]);
+  return found;
+}
+
+interface Stop {
+  icon: IconName;
+  place: string;
+  title: string;
+  text: string;
+}
+
+function Steps({ origin, decision }: { origin: Origin; decision: Decision | null }) {
+  const w = useWords();
+  const stops: Stop[] = [];
+  const place = placeOf(origin);
+  if (place === "device") stops.push({ icon: "device", place, title: `${w.device} · ${w.stepUsed}`, text: w.stepDevice });
+  else if (!store.state.deviceModel) stops.push({ icon: "device", place: "skipped", title: `${w.device} · ${w.stepSkipped}`, text: w.stepDeviceNone });
+  if (place === "private") stops.push({ icon: "lock", place, title: `${w.private} · ${w.stepUsed}`, text: w.stepPrivate });
+  if (place === "partner" || place === "rehearsal") {
+    const n = Object.values(origin.masked).reduce((sum, each) => sum + each, 0);
+    const text = fill(w.stepPartner, { n }) + (place === "rehearsal" ? (store.state.settings.language === "en" ? " " : "") + w.stepPartnerRehearsal : "");
+    stops.push({ icon: "out", place, title: `${whoOf(origin)} · ${w.stepUsed}`, text });
+  }
+  const out = new Map(decision?.ruled_out.map((each) => [each.route.split("/")[0], each]));
+  return (
+    <ol class="stops" aria-label={w.steps}>
+      {stops.map((stop) => <StopRow stop={stop} />)}
+      {[...out.values()].slice(0, 3).map((each) => (
+        <StopRow stop={{ icon: "close", place: "skipped", title: `${nameOf(each)} · ${w.stepSkipped}`, text: reasonOf(each, w.stepOut) }} />
+      ))}
+    </ol>
+  );
+}
+
+function nameOf(out: { route: string; badge: string }): string {
+  const w = store.state.settings.language;
+  return spoken(out.badge.replace(/^rehearsal: local stand-in for /, "") || out.route, w);
+}
+
+function reasonOf(out: { reason: string; law: string; article: string }, frame: string): string {
+  const { language } = store.state.settings;
+  const law = out.article ? ` (${citation(spoken(out.law, language), [out.article], language)})` : "";
+  return fill(frame, { reason: spoken(out.reason, language) + law });
+}
+
+function StopRow({ stop }: { stop: Stop }) {
+  return (
+    <li>
+      <span class={`stop ${stop.place}`}><Icon name={stop.icon} size={20} flip={stop.icon === "out"} /></span>
+      <span class="stop-text">
+        <strong>{stop.title}</strong>
+        <span dir="auto">{stop.text}</span>
+      </span>
+    </li>
+  );
+}
+
+function Rules({ rules }: { rules: Owed[] }) {
+  const w = useWords();
+  const { language } = store.state.settings;
+  return (
+    <section>
+      <h3>
+        {w.rules}
+        {rules.some((rule) => rule.draft) && <small>{w.draft}</small>}
+      </h3>
+      <ul class="rules">
+        {rules.map((rule) => (
+          <li>
+            <span class="rule-text">
+              <span lang={w.duties[rule.rule] ? language : "en"}>{w.duties[rule.rule] ?? rule.duty}</span>
+              <small>{citation(spoken(rule.law, language), rule.article ? [rule.article] : [], language)}</small>
+            </span>
+            <time dateTime={rule.since}>{rule.since}</time>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Fetches the receipt from the ledger and compares it with what this device was told. */
+function ReceiptCard({ origin }: { origin: Origin }) {
+  const w = useWords();
+  const [state, setState] = useState<"" | "checking" | "same" | "other">("");
+  const [receipt, setReceipt] = useState<Receipt | null>(null);
+  const check = async () => {
+    setState("checking");
+    try {
+      const found = await gateway().call<Receipt>("GET", `/v1/receipts/${encodeURIComponent(origin.receipt)}`);
+      setReceipt(found);
+      const same = found.id === origin.receipt && found.route === origin.route && found.decision === origin.decision && (found.label ?? "") === origin.label && found.model === origin.model;
+      setState(same ? "same" : "other");
+    } catch {
+      setState("other");
+    }
+  };
+  return (
+    <>
+      <div class="card receipt">
+        <span class="receipt-text">
+          <bdi class="mono">{origin.receipt} · {origin.decision.slice(0, 8)}</bdi>
+          {receipt && <ReceiptFacts receipt={receipt} />}
+        </span>
+        <span role="status">
+          {state === "same" && <span class="ok"><Icon name="check" size={18} />{w.checked}</span>}
+          {state === "other" && <span class="bad">{w.mismatch}</span>}
+        </span>
+        {state !== "same" && <button type="button" class="link-button" onClick={() => void check()} disabled={state === "checking"}>{state === "checking" ? w.checking : w.check}</button>}
+      </div>
+      <p class="fine"><Clauses text={w.checkNote} /></p>
+    </>
+  );
+}
+
+function ReceiptFacts({ receipt }: { receipt: Receipt }) {
+  const w = useWords();
+  const parts = [
+    new Date(receipt.at).toLocaleTimeString(store.state.settings.language, { hour: "2-digit", minute: "2-digit" }),
+    receipt.usage?.total_tokens ? fill(w.tokens, { n: receipt.usage.total_tokens }) : "",
+    receipt.us_whole ? fill(w.ms, { n: Math.round(receipt.us_whole / 1000) }) : "",
+    receipt.cost ?? "",
+  ];
+  return <span class="small">{parts.filter(Boolean).join(" · ")}</span>;
+}
