@@ -14,8 +14,10 @@ from isthmus.core import config as settings
 from isthmus.core.config import Config
 from isthmus.core.errors import Refusal
 from isthmus.device.client import Client, Reply
+from isthmus.node import running
 
 NAME = "ask"
+SHEETS = 3  # consents that one question may need: recipient, sensitive details, guardian
 
 
 def command(
@@ -46,20 +48,22 @@ def command(
         "accept-language": language,
     }
     given = {name: value for name, value in headers.items() if value}
-    address = url or f"http://{config.host}:{config.port}"
+    node = running(config)
+    address = url or (node.url if node is not None else f"http://{config.host}:{config.port}")
     secret = find_key(config, key)
     words = sys.stdin.read() if question == "-" else question
     turn = Turn(address, secret, given, words, model or route or "auto", max_tokens, live=stream and not as_json)
-    try:
-        reply = turn.take()
-    except Refusal as refusal:
-        sheet = (refusal.extra or {}).get("sheet")
-        if refusal.code not in ("consent_required", "guardian_required") or sheet is None or (as_json and not yes):
-            raise
-        if not yes and not agreed(sheet):
-            raise
-        given["isthmus-consent"] = ",".join(filter(None, (consent, give(address, secret, given, sheet))))
-        reply = turn.take()
+    consents = [consent] if consent else []
+    while True:
+        try:
+            reply = turn.take()
+            break
+        except Refusal as refusal:
+            sheet = (refusal.extra or {}).get("sheet")
+            if sheet is None or len(consents) > SHEETS or not (yes or (not as_json and agreed(sheet))):
+                raise
+            consents.append(give(address, secret, given, sheet))
+            given["isthmus-consent"] = ",".join(consents)
     show(reply, as_json=as_json, live=turn.live)
 
 

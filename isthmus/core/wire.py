@@ -47,12 +47,15 @@ class Message(Withheld, msgspec.Struct):
     """One message of the conversation; fields Isthmus does not read are kept in the raw body."""
 
     role: str
+    name: str | None = None
     content: str | list[Part] | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
 
     def texts(self) -> Iterator[str]:
-        """Every text of this message: content, reasoning, tool arguments."""
+        """Every text of this message: name, content, reasoning, tool arguments."""
+        if self.name:
+            yield self.name
         content = self.content
         if isinstance(content, str):
             yield content
@@ -161,6 +164,8 @@ def rewrite_texts(raw_messages: bytes | msgspec.Raw, change: Callable[[str], str
     """`messages` as JSON with `change` applied to every text that Ask.texts() yields; all other fields stay."""
     messages = _generic.decode(raw_messages)
     for message in messages:
+        if message.get("name"):
+            message["name"] = change(message["name"])
         content = message.get("content")
         if isinstance(content, str):
             message["content"] = change(content)
@@ -182,6 +187,7 @@ class Said(Withheld, msgspec.Struct):
 
     content: str | None = None
     reasoning_content: str | None = None
+    refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
 
 

@@ -98,7 +98,7 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
     return changed
 
 
-_FLUSHED = frozenset(("content", "reasoning_content"))
+_FLUSHED = frozenset(("content", "reasoning_content", "refusal"))
 
 
 def texts(said: Said) -> dict[str, str]:
@@ -108,6 +108,8 @@ def texts(said: Said) -> dict[str, str]:
         pieces["reasoning_content"] = said.reasoning_content
     if said.content:
         pieces["content"] = said.content
+    if said.refusal:
+        pieces["refusal"] = said.refusal
     for position, call in enumerate(said.tool_calls or ()):
         if call.function is not None and call.function.arguments:
             pieces[f"tool:{position if call.index is None else call.index}"] = call.function.arguments

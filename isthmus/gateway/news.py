@@ -8,6 +8,9 @@ apart, so that a flood of wrong keys costs the accounts nothing.
 from __future__ import annotations
 
 import asyncio
+import sys
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from isthmus.core.consent import Consent
 from isthmus.ledger.accounts import Accounts
@@ -45,7 +48,12 @@ class News:
             await asyncio.sleep(wait)
         self._pending = None  # whoever asks from here on may have written after this read began
         self._last = self._loop.time()
-        version = await self._loop.run_in_executor(None, self._accounts.version)
+        try:
+            version = await self._loop.run_in_executor(None, self._accounts.version)
+        except SQLAlchemyError as error:
+            # What is known goes on to hold; deadlines and streams must not end with one failed look.
+            print(f"accounts cannot be read: {type(error).__name__}", file=sys.stderr, flush=True)
+            return
         if version != self._version:
             self._version = version
             self._ring.refresh(self._accounts)

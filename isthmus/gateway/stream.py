@@ -221,7 +221,7 @@ class Stream:
             respond(ex)
         out = list(self._lifecycle)
         for said in (last["choices"][0].get("delta"), answer.delta(flushed)):
-            if said and any(said.get(name) for name in ("content", "reasoning_content", "tool_calls")):
+            if said and any(said.get(name) for name in ("content", "reasoning_content", "refusal", "tool_calls")):
                 piece = {**last, "choices": [{"index": 0, "delta": said, "finish_reason": None}]}
                 piece.pop("usage", None)
                 out.append(b"data: %b\n\n" % msgspec.json.encode(piece))
@@ -262,7 +262,7 @@ def plain_text(chunk: Chunk) -> tuple[str, str]:
         return "", ""
     choice = chunk.choices[0]
     said = choice.delta
-    if choice.finish_reason is not None or said.tool_calls is not None:
+    if choice.finish_reason is not None or said.tool_calls is not None or said.refusal is not None:
         return "", ""
     if said.content:
         return ("", "") if said.reasoning_content else ("content", said.content)
@@ -270,4 +270,4 @@ def plain_text(chunk: Chunk) -> tuple[str, str]:
 
 
 def _says(said: Said) -> bool:
-    return bool(said.content or said.reasoning_content or said.tool_calls)
+    return bool(said.content or said.reasoning_content or said.refusal or said.tool_calls)

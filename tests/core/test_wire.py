@@ -213,6 +213,8 @@ def bare(raw):
     """`raw` messages with every text that policies read taken out: what must never change."""
     found = json.loads(raw)
     for message in found:
+        if message.get("name"):
+            message["name"] = "-"
         content = message.get("content")
         if isinstance(content, str):
             message["content"] = "-"
@@ -267,3 +269,8 @@ def test_what_cannot_be_rewritten_is_refused_when_it_is_read(value):
     except Refusal:
         return
     assert rewrite_texts(raw, str.upper)
+
+
+def test_a_name_beside_a_message_is_a_text_like_any_other():
+    ask = asked([{"role": "user", "name": "13812345678", "content": "hi"}])
+    assert list(ask.texts()) == ["13812345678", "hi"]

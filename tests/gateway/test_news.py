@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from isthmus.core.clock import FakeClock
 from isthmus.core.consent import Consent
@@ -160,3 +161,18 @@ def test_when_nothing_was_written_nothing_is_read_again(accounts, monkeypatch):
 
     run(accounts, talk)
     assert accounts.looks == 2
+
+
+def test_accounts_that_cannot_be_read_leave_what_is_known_in_force(accounts, monkeypatch, capsys):
+    def broken():
+        raise OperationalError("select", {}, Exception("disk"))
+
+    async def talk(news, ring, consents):
+        await news.read()
+        known = len(ring)
+        monkeypatch.setattr(accounts, "version", broken)
+        await news.read()
+        return known == len(ring)
+
+    assert run(accounts, talk)
+    assert capsys.readouterr().err == "accounts cannot be read: OperationalError\n"
