@@ -51,6 +51,11 @@ class Index(NamedTuple):
             bits &= mask
         return bits
 
+    def together(self, one: int, other: int) -> bool:
+        """Is there a question that both bounds (by place) fall under?"""
+        both = 1 << one | 1 << other
+        return all(any(mask & both == both for mask in masks.values()) for masks in self.masks.values())
+
     def taken(self, bits: int) -> tuple[Bound, ...]:
         """The bounds whose bit is set."""
         return tuple(bound for place, bound in enumerate(self.bounds) if bits >> place & 1)

@@ -26,6 +26,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -167,10 +168,13 @@ class Table:
         return bounds
 
     def _check(self, name: str) -> None:
-        """One region alone must be possible to obey."""
-        clash = strictest.conflict([owed(bound, self._house.operator) for bound in self._bounds((name,))])
-        if clash is not None:
-            raise Refusal("bad_law", reason=f"{name} contradicts itself: {clash.sentence()} Mend the file.")
+        """One region alone must be possible to obey: no two of its rules that can bind together exclude each other."""
+        found = self._compiler((name,)).index
+        held = [(n, owed(b, self._house.operator)) for n, b in enumerate(found.bounds) if b.rule.check == "log.keep"]
+        for (one, least), (other, most) in combinations(held, 2):
+            clash = strictest.conflict([least, most])
+            if clash is not None and found.together(one, other):
+                raise Refusal("bad_law", reason=f"{name} contradicts itself: {clash.sentence()} Mend the file.")
 
 
 def _digest(

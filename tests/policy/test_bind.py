@@ -97,3 +97,12 @@ def test_a_word_that_is_not_closed_is_refused():
     with pytest.raises(Refusal) as caught:
         index([]).bits(Question(("XX",), feature="telepathy"))
     assert caught.value.fields["field"] == "feature"
+
+
+def test_two_rules_meet_only_where_some_question_falls_under_both():
+    child, adult = When(age_under=13, unknown_age="adult"), When(data=("none",))
+    sensitive = When(data=("sensitive",))
+    found = index([bound(when=child), bound(when=adult), bound(when=sensitive)])
+    assert found.together(0, 1)
+    assert found.together(0, 2)
+    assert not found.together(1, 2)

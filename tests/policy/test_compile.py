@@ -12,7 +12,7 @@ from isthmus.policy.compile import Table
 from isthmus.policy.duties import Duty
 from isthmus.policy.house import House
 from isthmus.regions import load as region_files
-from isthmus.regions.schema import HOUSE_ID
+from isthmus.regions.schema import HOUSE_ID, When
 
 REGIONS = region_files.load()
 PARTNERS = partner_files.load()
@@ -122,6 +122,16 @@ def test_a_region_that_contradicts_itself_is_refused_when_the_table_is_built():
     with pytest.raises(Refusal) as caught:
         build(operator, regions={**REGIONS, "CN": cn})
     assert "CN contradicts itself" in caught.value.sentence()
+
+
+def test_rules_that_never_bind_together_do_not_contradict_each_other():
+    operator = parse("[region.CN]\nlog_max_days = 30", "facts", over=rehearsal())
+    short = msgspec.structs.replace(REGIONS["EU"].rules[8], region="CN", name="short", when=When(feature=("write",)))
+    (kept,) = [rule for rule in REGIONS["CN"].rules if rule.name == "logs"]
+    others = tuple(rule for rule in REGIONS["CN"].rules if rule is not kept)
+    apart = msgspec.structs.replace(kept, when=When(feature=("rewrite",)))
+    cn = msgspec.structs.replace(REGIONS["CN"], rules=(*others, apart, short))
+    assert build(operator, regions={**REGIONS, "CN": cn}).decide(CN).verdict == "serve"
 
 
 @pytest.mark.parametrize("regions", [(), ("XX",), ("CN", "XX"), (HOUSE_ID,)])
