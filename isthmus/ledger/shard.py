@@ -208,13 +208,15 @@ class Shard:
             second = self._head.read_bytes() if self._head.exists() else b""
             if second.strip(b"\0"):
                 known.append(checkpoint.read(second))
-            elif first is not None:
-                self._write_head(first.note)
             for each in known:
                 checkpoint.check(each, self._signer.node, self._signer.public)
         except checkpoint.BadCheckpointError as error:
             raise self._damaged(f"a checkpoint: {error}") from error
-        return max(known, key=lambda each: each.size, default=None)
+        newest = max(known, key=lambda each: each.size, default=None)
+        if newest is not None and newest.note != second:
+            # Killed between the two places, or the power cut emptied the second: it must never fall further behind.
+            self._write_head(newest.note)
+        return newest
 
     def _continue(self, nodes: Nodes) -> None:
         """Find the end of the log, and open the segment to go on with."""

@@ -311,3 +311,18 @@ def test_a_short_write_goes_on(house, monkeypatch):
     monkeypatch.undo()
     log.close()
     assert house.payloads() == names(2)
+
+
+def test_a_second_copy_never_falls_behind_by_more_than_the_one_kill(house):
+    log = house.open()
+    log.write(names(1))
+    log.checkpoint()
+    for _ in range(3):
+        log.write(names(1))
+        before = house.head.read_bytes()
+        made = log.checkpoint()
+        log.close()
+        house.head.write_bytes(before)  # killed after the first place was written
+        log = house.open()
+        assert house.head.read_bytes() == made.note
+    log.close()
