@@ -14,8 +14,12 @@ from isthmus.policy.entities import BACK, SHAPES, Shape
 from isthmus.policy.numbers import NEAR, TRIGGER, Detail, numbers
 
 _BLANK = rb"(?:\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xaf]|\xef\xbb\xbf|\xc2\xad|\xc2\xa0|\xe3\x80\x80|\xe2\x88\x92)"
+# Full-width plus, digits, at and letters, each written out: a class would be woken by every full-width comma.
+_WIDE = b"|".join(
+    chr(point).encode() for point in (0xFF0B, *range(0xFF10, 0xFF1A), *range(0xFF20, 0xFF3B), *range(0xFF41, 0xFF5B))
+)
 _LEVELLED = (
-    rb"\xef\xbc[\x8b\x90-\x99\xa0-\xba]|\xef\xbd[\x81-\x9a]",  # full-width plus, digits, letters, at
+    _WIDE,
     rb"[0-9]" + _BLANK + rb"[0-9(]",
     rb"[0-9A-Za-z.]" + _BLANK + rb"[@.A-Za-z0-9]|@" + _BLANK,
     rb"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]|\xf0\x9d\x9f[\x8e-\xbf]|\xe2\x91[\xa0-\xa8]",
