@@ -169,7 +169,7 @@ class Table:
 
     def _check(self, name: str) -> None:
         """One region alone must be possible to obey: no two of its rules that can bind together exclude each other."""
-        found = self._compiler((name,)).index
+        found = index(self._bounds((name,)))
         held = [(n, owed(b, self._house.operator)) for n, b in enumerate(found.bounds) if b.rule.check == "log.keep"]
         for (one, least), (other, most) in combinations(held, 2):
             clash = strictest.conflict([least, most])
