@@ -117,6 +117,13 @@ def nothing_invented(task: Task, value: Any) -> str:
     return f"{len(new)} numbers, days or addresses are not in the source" if new else ""
 
 
+def some_facts_kept(task: Task, value: Any) -> str:
+    """Of the numbers, days and addresses of the source, at least one is left: a summary without any says too little."""
+    source = facts.demanded(task.text)
+    lost = not source & facts.admitted(words(task, value))
+    return "no number, day or address of the source is left" if source and lost else ""
+
+
 def names_kept(task: Task, value: Any) -> str:
     """Names inside the source's sentences are still there (texts in Latin letters)."""
     said = words(task, value).lower()

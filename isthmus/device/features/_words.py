@@ -12,11 +12,11 @@ Pair = tuple[str, str]
 LANGUAGES = {
     "zh": ("中文", "Chinese"), "en": ("英文", "English"), "ja": ("日文", "Japanese"), "ko": ("韩文", "Korean"),
     "fr": ("法文", "French"), "de": ("德文", "German"), "es": ("西班牙文", "Spanish"),
-    "pt": ("葡萄牙文", "Portuguese"),
-    "it": ("意大利文", "Italian"), "ru": ("俄文", "Russian"), "ar": ("阿拉伯文", "Arabic"), "nl": ("荷兰文", "Dutch"),
+    "pt": ("葡萄牙文", "Portuguese"), "it": ("意大利文", "Italian"), "ru": ("俄文", "Russian"),
+    "ar": ("阿拉伯文", "Arabic"), "nl": ("荷兰文", "Dutch"),
     "id": ("印尼文", "Indonesian"), "vi": ("越南文", "Vietnamese"), "tr": ("土耳其文", "Turkish"),
-    "th": ("泰文", "Thai"),
-    "hi": ("印地文", "Hindi"), "pl": ("波兰文", "Polish"), "uk": ("乌克兰文", "Ukrainian"), "he": ("希伯来文", "Hebrew"),
+    "th": ("泰文", "Thai"), "hi": ("印地文", "Hindi"), "pl": ("波兰文", "Polish"), "uk": ("乌克兰文", "Ukrainian"),
+    "he": ("希伯来文", "Hebrew"),
     "el": ("希腊文", "Greek"), "fa": ("波斯文", "Persian"),
 }  # fmt: skip
 _CHATTER = re.compile(

@@ -20,8 +20,8 @@ class Rewriting(Options, frozen=True, kw_only=True, rename="camel", forbid_unkno
 
 
 _HEAD = {
-    "en": "You rewrite messages. Keep every fact, name, number and date. Add nothing that is not there and keep it as short. "
-    "Write only the rewritten message. {wish}",
+    "en": "You rewrite messages. Keep every fact, name, number and date. Add nothing that is not there and keep it as "
+    "short. Write only the rewritten message. {wish}",
     "zh": "你改写消息。保留所有事实、人名、数字和日期，不添加原文没有的内容。只输出改写后的消息。{wish}",
 }
 _TONE = {
@@ -54,8 +54,8 @@ _EXAMPLES: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
              "The printer on floor 4 has been out of order again since Monday."),
         ),
         "shorter": (
-            (("I am writing to you in order to let you know that the meeting which was planned for Tuesday has now been "
-             "moved to 4 pm on Thursday."), "Tuesday's meeting has moved to Thursday at 4 pm."),
+            ("I am writing in order to let you know that the meeting of Tuesday was moved to 4 pm on Thursday.",
+             "Tuesday's meeting has moved to Thursday at 4 pm."),
         ),
     },
     "zh": {

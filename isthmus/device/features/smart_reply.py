@@ -35,8 +35,7 @@ _EXAMPLES = {
          '{"agree":"Yes, please keep my order.","decline":"No, please cancel it.","ask":"When will it arrive?"}'),
     ),
     "zh": (
-        ("明天中午一起吃饭吗？", '{"agree":"好啊，明天中午见。","decline":"不好意思，明天我没空。",'
-            '"ask":"几点，在哪里？"}'),
+        ("明天中午一起吃饭吗？", '{"agree":"好啊，明天见。","decline":"抱歉，明天没空。","ask":"几点，在哪里？"}'),
         ("您的订单812延迟了，还要保留吗？",
          '{"agree":"好的，请保留订单。","decline":"不用了，请取消吧。","ask":"大概什么时候能到？"}'),
     ),

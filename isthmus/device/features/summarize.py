@@ -90,6 +90,8 @@ def _fits(task: Task, value: Any) -> str:
         return "it is too long" if words > HEADLINE_WORDS[options.length] + 3 else ""
     if options.type == "key-points" and len(value.splitlines()) < 2 and tokens(task.text) > 80:
         return "it has too few points"
+    if options.type in {"tldr", "key-points"} and (lost := gate.some_facts_kept(task, value)):
+        return lost
     return gate.shorter_than(0.85, at_least=16)(task, value)
 
 

@@ -1,0 +1,33 @@
+"""Say what a text says, in short, on this device."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isthmus.commands import _features
+from isthmus.commands._features import Age, Json, Mode, Output, Region, Text, Url, Yes
+
+NAME = "summarize"
+
+
+def command(
+    text: Text,
+    *,
+    kind: Annotated[str, typer.Option("--type", help="tldr, teaser, key-points or headline.")] = "key-points",
+    length: Annotated[str, typer.Option(help="short, medium or long.")] = "short",
+    form: Annotated[str, typer.Option("--format", help="markdown or plain-text.")] = "markdown",
+    language: Output = "",
+    mode: Mode = "prefer_on_device",
+    region: Region = "",
+    age: Age = "",
+    url: Url = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a text says, in short, on this device."""
+    source = _features.read(text)
+    device = _features.open_device(mode=mode, region=region, age=age, url=url, yes=yes, ask=not as_json)
+    options = {"type": kind, "length": length, "format": form, "outputLanguage": language}
+    _features.finish(_features.run(device, "summarize", source, options, quiet=as_json), as_json=as_json)
