@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -43,10 +43,13 @@ class ToolCall(Withheld, msgspec.Struct):
     index: int | None = None
 
 
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
 class Message(Withheld, msgspec.Struct):
     """One message of the conversation; fields Isthmus does not read are kept in the raw body."""
 
-    role: str
+    role: Role
     name: str | None = None
     content: str | list[Part] | None = None
     reasoning_content: str | None = None
@@ -111,7 +114,7 @@ class _Read(Withheld, msgspec.Struct):
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _read = msgspec.json.Decoder(_Read)
 _generic = msgspec.json.Decoder()
-_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+_NULL = msgspec.Raw(b"null")
 
 
 def decode_ask(body: bytes) -> Ask:
@@ -126,20 +129,17 @@ def decode_ask(body: bytes) -> Ask:
     messages = read.messages
     if not messages:
         raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
-    for message in messages:
-        if message.role not in _ROLES:
-            raise Refusal("bad_field", field="messages", reason="role is one of " + ", ".join(sorted(_ROLES)))
     if read.n is not None and read.n != 1:
         raise Refusal("bad_field", field="n", reason="one answer per request; send the request again for another")
-    if b"null" in body:
+    if _NULL in fields.values():
         # Some official clients (Ark's) send null for what the caller left out: null means absent.
-        fields = {name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
+        fields = {name: raw for name, raw in fields.items() if raw != _NULL}
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 
 
 _PLACE = re.compile(r" - at `\$\.?([a-z_]*)")
-_NULL = ("Expected `str`, got `null`", "Expected `array`, got `null`")
+_NOTHING = ("Expected `str`, got `null`", "Expected `array`, got `null`")
 _MISSING = re.compile(r"missing required field `([a-z_]+)`")
 
 
@@ -153,10 +153,12 @@ def _objection(error: Exception) -> Refusal:
     if missing is not None and " - at " not in words:
         return Refusal("bad_field", field=missing[1], reason="it is required")
     place = _PLACE.search(words)
-    if place is not None and words.startswith(_NULL) and " - at `$.messages[" not in words:
+    if place is not None and words.startswith(_NOTHING) and " - at `$.messages[" not in words:
         return Refusal("bad_field", field=place[1], reason="it is required")
     if place is None or not place[1]:
         return Refusal("bad_json", reason="the top level must be an object")
+    if words.startswith("Invalid enum value"):  # the only words of msgspec's that quote the caller
+        words = "role is one of " + ", ".join(get_args(Role))
     return Refusal("bad_field", field=place[1], reason=words)
 
 

@@ -171,12 +171,16 @@ def replace_content(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
     A JSON string with its quotes cannot occur inside another string, and no other member is called content, so the one
     occurrence is the right one.
     """
-    if len(changed) != 1 or "content" not in changed or not said.content or body.count(b'"content"') != 1:
+    if len(changed) != 1 or "content" not in changed or not said.content:
         return b""
-    before = b'"content":' + msgspec.json.encode(said.content)
-    if body.count(before) != 1:
+    start = body.find(_CONTENT) + len(_CONTENT)
+    before = msgspec.json.encode(said.content)
+    if not body.startswith(before, start) or body.find(_CONTENT[:-1], start) >= 0:
         return b""
-    return body.replace(before, b'"content":' + msgspec.json.encode(changed["content"]))
+    return b"%b%b%b" % (body[:start], msgspec.json.encode(changed["content"]), body[start + len(before) :])
+
+
+_CONTENT = b'"content":'
 
 
 def splice(body: bytes, ex: Exchange) -> bytes:
