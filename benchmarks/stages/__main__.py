@@ -7,8 +7,8 @@ One file per stage in this folder; the folder is the registry. A file exports
     BUDGET_US: dict[str, float]                      case -> budget
     def cases() -> dict[str, Callable[[], object]]   case -> what to run once (its set-up is not counted)
 
-Reported is the quietest of many short runs: on a shared machine the smallest figure is the one least disturbed. `spin` is the
-same measure of a fixed loop (1,000 additions), so that figures of two machines can be set side by side.
+Reported is the quietest of many short runs: on a shared machine the smallest figure is the one least disturbed. `spin`
+is the same measure of a fixed loop (1,000 additions), so that figures of two machines can be set side by side.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds per case")
     asked = parser.parse_args()
     here = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "__main__"]
-    rows = [{"stage": "spin", "case": "1,000 additions", "us": round(measure(_spin, asked.seconds), 2), "budget_us": None}]
+    rows = [
+        {"stage": "spin", "case": "1,000 additions", "us": round(measure(_spin, asked.seconds), 2), "budget_us": None}
+    ]
     for name in asked.names or here:
         stage = importlib.import_module(f"benchmarks.stages.{name}")
         for case, run in stage.cases().items():

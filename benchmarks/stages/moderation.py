@@ -15,7 +15,7 @@ BUDGET_US = {
     "64 events English": 192.0,
     "64 events Chinese": 192.0,
 }
-ENGLISH = "Please read the report that Anna sent last week and tell me in plain words what it asks of our team, and by when. "
+ENGLISH = "Please read the report that Anna sent last week and tell me in plain words what it asks of us, and by when. "
 CHINESE = "今天天气很好，我们去公园散步吧。然后再去吃饭，顺便讨论一下下周的工作安排和预算问题。"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from isthmus.core.exchange import Caller, Exchange
 from isthmus.policy.detect import suspect
 from isthmus.policy.placeholders import Placeholders
-from isthmus.policy.privacy import masked
+from isthmus.policy.privacy import _restore, masked
 
 BUDGET_US = {
     "question, 1 KB English, clean": 2.0,
@@ -13,7 +14,7 @@ BUDGET_US = {
     "restore, one event without a bracket": 0.5,
     "restore, one event with a placeholder": 3.0,
 }
-ENGLISH = "Please read the report that Anna sent last week and tell me in plain words what it asks of our team, and by when. "
+ENGLISH = "Please read the report that Anna sent last week and tell me in plain words what it asks of us, and by when. "
 CHINESE = "今天天气很好，我们去公园散步吧。然后再去吃饭，顺便讨论一下下周的工作安排和预算问题。"
 DENSE = (
     "客户张先生，手机13812345678，备用手机139-8765-4321，身份证11010519491231002X，卡号4111 1111 1111 1111，"
@@ -27,13 +28,16 @@ def cases():
     dense = (DENSE + CHINESE * 10)[: 341 + 160]
     assert not suspect(english)
     assert not suspect(chinese)
-    assert masked(dense, made := Placeholders(), {}) != dense
+    made = Placeholders()
+    assert masked(dense, made, {}) != dense
     assert len(made) == 10
+    ex = Exchange("r", Caller(key_id="k", tenant="t", regions=(), region=""), 0.0)
+    ex.held["privacy", "map"] = made
     one = made.stand_in("TELE", "13812345678")
     return {
         "question, 1 KB English, clean": lambda: suspect(english),
         "question, 1 KB Chinese, clean": lambda: suspect(chinese),
         "mask, 1 KB, ten details": lambda: masked(dense, Placeholders(), {}),
-        "restore, one event without a bracket": lambda: "[" in " hello",
-        "restore, one event with a placeholder": lambda: made.restore(one, escape=False),
+        "restore, one event without a bracket": lambda: _restore(ex, "content", " hello", False),
+        "restore, one event with a placeholder": lambda: _restore(ex, "content", one, False),
     }
