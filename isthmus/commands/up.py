@@ -69,7 +69,8 @@ def tell(config: Config, url: str, key: str, model: str, *, as_json: bool) -> No
         )
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"\n[bold]Isthmus is ready[/bold]  {url}\n  key    {key}\n  model  {model}\n")
+    console.print(f"\n[bold]Isthmus is ready[/bold]  {url}\n  key    {key}\n  model  {model}")
+    console.print(f"  app    {url}/#key={key}\n", markup=False)
     console.print(
         "Rehearsal: partners without a key of yours are played by the local model, and every answer says so.\n"
     )
