@@ -1,4 +1,4 @@
-"""A model hub and a package registry on this machine, with the weaknesses of real ones."""
+"""A model hub and a package registry on this machine, with the weaknesses of real ones; a model that says what is written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
+
+from isthmus.core.config import load
+from isthmus.core.errors import Refusal
+from isthmus.device.device import Device, make_task
+from isthmus.device.voice import Said, Voice
 
 
 class Hub(http.server.ThreadingHTTPServer):
@@ -160,3 +165,65 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+class Scripted(Voice):
+    """A model whose answers are written down. An answer is a text, a Said, a Refusal to raise, or a function of the
+    prompt; `seen` holds the prompts, `headers` what went with them. Not `own`: no law is applied on its side.
+    """
+
+    def __init__(self, *answers, tier="private", source="on_device", badge="Scripted"):
+        super().__init__("http://127.0.0.1:9", "k", tier=tier, source=source, badge=badge)
+        self.own = False
+        self.answers = list(answers)
+        self.seen = []
+        self.headers = []
+
+    def speak(self, prompt, *, headers=None, abort=None):
+        self.seen.append(prompt)
+        self.headers.append(dict(headers or {}))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Refusal):
+            raise answer
+        answer = answer(prompt) if callable(answer) else answer
+        said = answer if isinstance(answer, Said) else Said(text=answer, finish="stop", usage={"total_tokens": 3})
+        for at in range(0, len(said.text), 5):
+            if abort is not None:
+                abort.check()
+            yield said.text[at : at + 5]
+        return said
+
+    def count(self, messages):
+        return 10 * len(messages)
+
+
+@pytest.fixture
+def scripted():
+    """scripted(*answers): a voice that says them one after another, the last for ever."""
+    return Scripted
+
+
+@pytest.fixture
+def task():
+    """task(feature, given, **options): a task as the device makes it."""
+    return lambda feature, given, **options: make_task(feature, given, options)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A configuration whose state lies in a folder of the test's own."""
+    return load({"ISTHMUS_HOME": str(tmp_path)})
+
+
+@pytest.fixture
+def device(home):
+    """device(voice, **settings): a Device over that voice, closed with the test."""
+    made = []
+
+    def make(voice, **settings):
+        made.append(Device(voice=voice, config=home, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
