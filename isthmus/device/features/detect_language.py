@@ -30,7 +30,7 @@ def render(task: Task) -> Prompt:
 
 
 def parse(task: Task, text: str) -> list[Detected]:
-    return detect(text)
+    return detect(task.text)
 
 
 def show(task: Task, value: list[Detected]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from isthmus.device import gate, schema
+from isthmus.device import facts, gate, schema
 from isthmus.device.features._words import by_tongue, in_language, messages
 from isthmus.device.task import Feature, Options, Prompt, Task
 
@@ -74,6 +74,12 @@ def _none_echoes(task: Task, value: Sequence[str]) -> str:
     )
 
 
+def _no_new_numbers(task: Task, value: Sequence[str]) -> str:
+    """Days may be proposed freely in a reply; numbers and addresses may not."""
+    new = [fact for fact in facts.invented(task.text, "\n".join(value)) if fact[0] == "@" or fact[0].isdigit()]
+    return f"{len(new)} numbers or addresses are not in the message" if new else ""
+
+
 def show(task: Task, value: Any) -> str:
     return "\n".join(value)
 
@@ -85,7 +91,7 @@ FEATURE = Feature(
     render=render,
     parse=parse,
     show=show,
-    checks=(*gate.EVERY, _three_different, _none_refuses, _none_echoes, gate.nothing_invented, gate.no_new_names),
+    checks=(*gate.EVERY, _three_different, _none_refuses, _none_echoes, _no_new_numbers, gate.no_new_names),
     at_once=300,
     long="end",
 )

@@ -88,7 +88,7 @@ def _fits(task: Task, value: Any) -> str:
     if options.type == "headline":
         words = len(value) / 2 if task.target == "zh" else len(value.split())
         return "it is too long" if words > HEADLINE_WORDS[options.length] + 3 else ""
-    if options.type == "key-points" and len(value.splitlines()) < 2 and tokens(task.text) > 80:
+    if options.type == "key-points" and len(value.splitlines()) < 2 and tokens(task.text) > 50:
         return "it has too few points"
     if options.type in {"tldr", "key-points"} and (lost := gate.some_facts_kept(task, value)):
         return lost

@@ -33,8 +33,12 @@ _EXAMPLES = {
     "en": (
         ("Tell Maria that her parcel is at desk 5 until Saturday.",
          "Hello Maria, your parcel is waiting for you at desk 5. You can pick it up until Saturday."),
+        ("Thank the neighbours for watering the plants.",
+         "Dear neighbours, thank you very much for watering our plants!"),
     ),
-    "zh": (("告诉玛丽，她的包裹在5号台，周六之前可以取。", "玛丽你好，你的包裹在5号台，周六之前都可以来取。"),),
+    "zh": (("告诉玛丽，她的包裹在5号台，周六之前可以取。", "玛丽你好，你的包裹在5号台，周六之前都可以来取。"),
+        ("感谢邻居帮忙浇花。", "亲爱的邻居，非常感谢你们帮忙浇花！"),
+    ),
 }  # fmt: skip
 _SENTENCES = {"short": 3, "medium": 6, "long": 10}
 

@@ -1,0 +1,59 @@
+"""Proofread: the corrected text, and where and what each correction is."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from isthmus.device.features.proofread import FEATURE, differences, kind_of
+
+
+def applied(source: str, corrections) -> str:
+    at, made = 0, ""
+    for each in corrections:
+        made += source[at : each.start_index] + each.correction
+        at = each.end_index
+    return made + source[at:]
+
+
+@pytest.mark.parametrize(("source", "corrected"), [
+    ("I has a apple", "I have an apple."), ("他跑的很快", "他跑得很快。"), ("  lead and tail  ", "Lead and tail."),
+    ("same", "same"), ("a b c", "c b a"),
+])  # fmt: skip
+def test_corrections_turn_the_source_into_the_corrected_text(task, source: str, corrected: str) -> None:
+    value = FEATURE.parse(task("proofread", source), corrected)
+    assert applied(source, value.corrections) == value.corrected_input
+    assert value.corrected_input.strip() == corrected
+
+
+def test_a_word_is_the_smallest_correction() -> None:
+    found = differences("She recieved it", "She received it")
+    assert [(each.start_index, each.end_index, each.correction) for each in found] == [(4, 12, "received")]
+
+
+@pytest.mark.parametrize(("before", "after", "kind"), [
+    ("recieved", "received", "spelling"), ("monday", "Monday", "capitalization"), ("", ".", "punctuation"), ("dont", "don't", "punctuation"),
+    ("has a", "have an", "grammar"), ("go", "went", "grammar"), ("的", "得", "spelling"), ("", "the", "grammar"),
+])  # fmt: skip
+def test_each_correction_has_its_kind(before: str, after: str, kind: str) -> None:
+    assert kind_of(before, after) == kind
+
+
+def test_kinds_and_explanations_come_when_asked_for_and_in_the_webs_names(task) -> None:
+    plain = FEATURE.parse(task("proofread", "on monday"), "on Monday")
+    assert msgspec.to_builtins(plain) == {
+        "correctedInput": "on Monday",
+        "corrections": [{"startIndex": 3, "endIndex": 9, "correction": "Monday"}],
+    }
+    asked = task("proofread", "on monday", includeCorrectionTypes=True, includeCorrectionExplanations=True)
+    (each,) = FEATURE.parse(asked, "on Monday").corrections
+    assert each.types == ["capitalization"]
+    assert each.explanation
+
+
+def test_the_prompt_shows_worked_examples_in_the_language_of_the_text(task) -> None:
+    asked = task("proofread", "我门明天去。")
+    prompt = FEATURE.render(asked)
+    assert prompt.messages[-1]["content"] == "我门明天去。"
+    assert "校对" in prompt.messages[0]["content"]
+    assert FEATURE.show(asked, FEATURE.parse(asked, "我们明天去。")) == "我们明天去。"
