@@ -110,7 +110,7 @@ _LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
 
 def _marks() -> set[str]:
     """Strings without which folding finds no more than ASCII case. Checked by property tests."""
-    return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()} | {"  "}
+    return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()}
 
 
 def _shapes() -> tuple[bytes, bytes]:
@@ -119,7 +119,8 @@ def _shapes() -> tuple[bytes, bytes]:
     ink = _LETTER_BYTE + _INK_BYTE + rb"(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
     space = _WIDE_BYTE + rb"(?: (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")|" + _INK_BYTE + rb" )"
     scattered = b"|".join(b"[0-9A-Za-z]".join([re.escape(gap.encode())] * 3) for gap in _SCATTERED)
-    return ink + b"|" + space, scattered
+    wide_gap = _LETTER_BYTE + rb" {2,8}(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
+    return b"|".join((ink, space, wide_gap)), scattered
 
 
 def _by_end(found: tuple[int, int, int]) -> int:
@@ -181,10 +182,10 @@ class TermScanner:
 
     def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
-        padded = b" " + data + b" "
-        found = self._literals.search(padded)
+        found = self._literals.search(data)
         if found and max(found)[0] >= len(self._terms):
             return self._thorough(data, allowed)
+        padded = b" " + data + b" "  # letters may be scattered up to the very ends
         if self._shapes.seen(padded) and (
             self._scattered.seen(padded) or self._literals.search(data.translate(None, _NO_LETTER))
         ):
@@ -199,9 +200,8 @@ class TermScanner:
         best: tuple[int, int] | None = None
         hit = None
         size = len(data)
-        for index, _, padded_end in found:
+        for index, _, end in found:
             term, length = self._terms[index]
-            end = padded_end - 1
             start = end - length
             if term.latin_start and start and data[start - 1 : start].isalnum():
                 continue
