@@ -16,7 +16,7 @@ from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
 from isthmus.gateway.asked import read_asked
 from isthmus.gateway.build import Settings, build
-from isthmus.gateway.door import parse_head
+from isthmus.gateway.head import parse_head
 from isthmus.gateway.relay import decide
 from isthmus.ledger.accounts import Accounts
 from isthmus.node import prepare

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-from isthmus.gateway.door import REASONS, Door, Request
+from isthmus.gateway.door import REASONS, Door
+from isthmus.gateway.head import Request
 
 Scope = MutableMapping[str, Any]
 App = Callable[

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from isthmus.core.decision import DATA, EVENTS, FEATURE_ALIASES, FEATURES, Question, age_band
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
-from isthmus.gateway.door import Request
+from isthmus.gateway.head import Request
 
 _PREFIX = b"isthmus-"
 

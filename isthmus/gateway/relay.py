@@ -22,7 +22,8 @@ from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, read_asked
-from isthmus.gateway.door import Door, Request, answer_bytes, refusal_bytes
+from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
+from isthmus.gateway.head import Request
 from isthmus.gateway.news import News
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local

@@ -11,7 +11,8 @@ from isthmus.core.exchange import Exchange
 from isthmus.gateway.admission import Admission
 from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.asked import read_asked
-from isthmus.gateway.door import BODY_LIMIT, Door, Request, answer_bytes, refusal_bytes
+from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
+from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, check_standing, decide, identify, relay
 from isthmus.policy.receipt import compose
 

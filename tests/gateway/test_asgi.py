@@ -7,7 +7,7 @@ import pytest
 from corridor_parts import Door
 
 from isthmus.gateway.asgi import serve_asgi
-from isthmus.gateway.door import parse_head
+from isthmus.gateway.head import parse_head
 
 HEADERS = [(b"content-type", b"text/plain")]
 

@@ -8,7 +8,7 @@ from isthmus.core.decision import AGES, DATA, EVENTS, FEATURE_ALIASES, FEATURES,
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller, Exchange
 from isthmus.gateway.asked import Asked, read_asked
-from isthmus.gateway.door import parse_head
+from isthmus.gateway.head import parse_head
 
 CALLER = Caller("k", "t", ("CN", "EU"), "CN", age="16-17")
 KNOWN = ("CN", "EU", "US-CA")

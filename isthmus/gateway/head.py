@@ -1,0 +1,133 @@
+"""A head becomes a request, strictly: everything that two readers could understand differently is refused.
+
+Sources: RFC 9112 sections 2.2 (line ends), 3.2 (Host), 5.1-5.2 (no space before the colon, no folding), 6.1-6.3
+(framing); RFC 9110 sections 7.2 (Host), 7.8 (Upgrade), 10.1.1 (Expect). llhttp reads the grammar; this file adds what
+llhttp leaves to its user.
+"""
+
+from __future__ import annotations
+
+import re
+
+import httptools
+
+from isthmus.core.errors import Refusal
+from isthmus.core.secret import Withheld
+
+LINE_LIMIT = 8 << 10
+HEAD_LIMIT = 32 << 10
+FIELD_LIMIT = 100
+
+FIELD_BYTES = bytes(c for c in range(256) if (c >= 0x20 and c != 0x7F) or c == 0x09)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+_LENGTH_DIGITS = 12
+_HOSTS_KEPT = 1024
+_known_hosts: set[bytes] = set()
+
+
+class Request(Withheld):
+    """One request: method and target as bytes, header names lower-cased, the body whole."""
+
+    __slots__ = ("body", "head_at", "headers", "keep_alive", "method", "path", "query", "version")
+
+    def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition(b"?")
+        self.version = version
+        self.headers = headers
+        self.body = b""
+        self.keep_alive = version == "1.1" and (
+            b"connection" not in headers or b"close" not in headers[b"connection"].lower()
+        )
+
+
+class _Head:
+    """Collects llhttp's callbacks for one head. Built-in methods serve as callbacks, so no Python frame runs."""
+
+    __slots__ = ("on_header", "on_url")
+
+    def __init__(self, fields: dict[bytes, bytes], target: list[bytes]) -> None:
+        self.on_header = fields.__setitem__
+        self.on_url = target.append
+
+
+def parse_head(head: bytes) -> Request:
+    """A head, from the request line to the blank line. Raises Refusal bad_request or headers_too_large.
+
+    Sources: RFC 9112 sections 2.2 (bare CR), 3.2 (Host), 5.1-5.2 (no space before the colon, no folding), 6.1-6.3
+    (framing). Header names with an underscore are refused: some peers read them as hyphens.
+    """
+    lines = head.count(b"\r\n")
+    if lines - 2 > FIELD_LIMIT or head.find(b"\r\n") > LINE_LIMIT:
+        raise Refusal("headers_too_large", limit=f"{LINE_LIMIT} bytes a line, {FIELD_LIMIT} fields")
+    if len(head.translate(None, FIELD_BYTES)) != 2 * lines:
+        raise Refusal("bad_request", reason="a control byte, or a line end that is not CRLF")
+    fields: dict[bytes, bytes] = {}
+    targets: list[bytes] = []
+    parser = httptools.HttpRequestParser(_Head(fields, targets))
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # an upgrade that is never accepted: the request is served as plain HTTP/1.1 (RFC 9110, 7.8)
+    except httptools.HttpParserError:
+        raise Refusal("bad_request", reason="the head does not follow RFC 9112") from None
+    headers = {name.lower(): value for name, value in fields.items()}
+    if len(headers) != lines - 2:
+        raise Refusal("bad_request", reason="a header is given twice or folded")
+    method = parser.get_method()
+    target = targets[0] if len(targets) == 1 else b"".join(targets)
+    version = parser.get_http_version()
+    _check_line(method, target, version)
+    _check_fields(method, headers, version)
+    return Request(method, target, version, headers)
+
+
+def _check_line(method: bytes, target: bytes, version: str) -> None:
+    """What llhttp leaves to its user, of the request line."""
+    if version != "1.1" and version != "1.0":  # noqa: PLR1714  # on the hot path
+        raise Refusal("bad_request", reason="only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if method not in _METHODS:
+        raise Refusal("method_not_allowed", method="this method", allowed="GET, POST")
+    if target[:1] != b"/" and target != b"*":
+        raise Refusal("bad_request", reason="the target must be a path")
+
+
+def _check_fields(method: bytes, headers: dict[bytes, bytes], version: str) -> None:
+    """What llhttp leaves to its user, of the fields."""
+    host = headers.get(b"host")
+    if host is None:
+        if version == "1.1":
+            raise Refusal("bad_request", reason="one Host header is required")
+    elif host not in _known_hosts:
+        _check_host(host)
+    if b"_" in b"".join(headers):
+        raise Refusal("bad_request", reason="a header name with an underscore")
+    length = headers.get(b"content-length")
+    if b"transfer-encoding" in headers:
+        if length is not None or version != "1.1" or headers[b"transfer-encoding"].lower() != b"chunked":
+            raise Refusal("bad_request", reason="Transfer-Encoding must be chunked alone, without Content-Length")
+    elif length is not None:
+        if not length.isdigit() or len(length) > _LENGTH_DIGITS:
+            raise Refusal("bad_request", reason="Content-Length must be one number")
+    elif method in _WITH_BODY:
+        raise Refusal("length_required")
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
+        raise Refusal("bad_request", reason="Expect can only be 100-continue")
+
+
+def _check_host(host: bytes) -> None:
+    """RFC 9110, 7.2. The few values that occur are remembered."""
+    if _HOST.match(host) is None:
+        raise Refusal("bad_request", reason="Host is not a host")
+    if len(_known_hosts) < _HOSTS_KEPT:
+        _known_hosts.add(host)
+
+
+def check_unfinished(data: bytes) -> None:
+    """Refuse early what can no longer become a head: too long, or a line end that is not CRLF."""
+    if len(data) > HEAD_LIMIT or (len(data) > LINE_LIMIT and b"\r\n" not in data[:LINE_LIMIT]):
+        raise Refusal("headers_too_large", limit=f"{HEAD_LIMIT} bytes")
+    if data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
+        raise Refusal("bad_request", reason="a control byte, or a line end that is not CRLF")
