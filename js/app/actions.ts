@@ -265,7 +265,7 @@ export async function begin(): Promise<void> {
   const handed = /[#&]key=([\w-]+)/.exec(location.hash)?.[1];
   if (handed) setFragment("");
   const own = native("LanguageModel");
-  if (own) store.set({ deviceModel: (await own.availability().catch(() => "unavailable")) === "available" });
+  if (own) store.set({ deviceModel: (await own.availability({ expectedOutputs: [{ type: "text", languages: ["en"] }] }).catch(() => "unavailable")) === "available" });
   const key = handed ?? store.state.key;
   if (!key) return;
   try {
@@ -314,8 +314,7 @@ export async function erase(): Promise<string[]> {
 }
 
 /** Copy an answer; its label goes with it unless the person chose otherwise (Labelling Measures Arts 4, 9). */
-export async function copy(text: string, labelled: boolean): Promise<void> {
-  const mark = labelled ? label() : "";
+export async function copy(text: string, mark: string): Promise<void> {
   await navigator.clipboard.writeText(mark ? `${text}\n\n${mark}` : text);
   toast(mark ? words().copyLabelled : words().copied);
 }

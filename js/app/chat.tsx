@@ -70,7 +70,9 @@ function Log({ id, turns }: { id: string; turns: Turn[] }) {
     const log = box.current;
     // The empty room under a short answer is not new text: what counts is where the answer ends.
     const end = log?.querySelector(".pair-last .turn-end")?.getBoundingClientRect().bottom ?? 0;
-    if (log) setBelow(end > log.getBoundingClientRect().bottom + 8);
+    const more = log !== null && end > log.getBoundingClientRect().bottom + 8;
+    const live = busy(id);
+    setBelow((was) => more && (was || live)); // only what arrived while somebody watched is new
   };
   useLayoutEffect(() => {
     // On send the question moves to the top once; then nothing moves under the reader.
@@ -88,7 +90,7 @@ function Log({ id, turns }: { id: string; turns: Turn[] }) {
         {region()?.disclosure && <p class="disclosure">{region()!.disclosure}</p>}
         {pairs.map((pair, index) => (
           <div class={index === pairs.length - 1 ? "pair pair-last" : "pair"} key={pair[0].id}>
-            {pair.map((turn) => (turn.role === "user" ? <Question key={turn.id} turn={turn} /> : <Answer key={turn.id} turn={turn} label={label()} />))}
+            {pair.map((turn) => (turn.role === "user" ? <Question key={turn.id} turn={turn} /> : <Answer key={turn.id} turn={turn} label={turn.origin?.label || label()} />))}
           </div>
         ))}
       </div>
@@ -136,9 +138,8 @@ const Answer = memo(function Answer({ turn, label }: { turn: Turn; label: string
     <article class="answer" aria-label={w.replied} aria-busy={live}>
       {turn.note && <p class="small"><Clauses text={turn.note} /></p>}
       {turn.text && (
-        <div class="text" dir="auto" lang={langOf(turn.text)}>
+        <div class={live ? "text live" : "text"} dir="auto" lang={langOf(turn.text)}>
           <Markdown text={turn.text} />
-          {live && <span class="caret" aria-hidden="true" />}
         </div>
       )}
       {turn.state === "waiting" && <Waiting turn={turn} />}
@@ -162,7 +163,7 @@ function Provenance({ turn, label, live }: { turn: Turn; label: string; live: bo
       <AiLabel text={label} />
       {!live && (
         <span class="actions">
-          <IconButton icon="copy" label={w.copy} onClick={() => void copy(turn.text, true)} />
+          <IconButton icon="copy" label={w.copy} onClick={() => void copy(turn.text, label)} />
           <IconButton icon="retry" label={w.retry} onClick={() => void retry(turn)} />
           <IconButton icon="more" label={w.more} onClick={() => store.set({ sheet: { kind: "more", turn } })} />
         </span>
@@ -179,9 +180,10 @@ function Waiting({ turn }: { turn: Turn }) {
     const timer = setInterval(() => setSeconds(Math.floor((Date.now() - turn.at) / 1000)), 500);
     return () => clearInterval(timer);
   }, [turn.at]);
-  const { mode } = store.state.settings;
-  const who = turn.origin ? whoOf(turn.origin) : mode.endsWith("in_cloud") ? w.sheetFor : w.private;
-  const said = store.state.deviceModel && mode.endsWith("on_device") ? w.thinkingDevice : fill(seconds >= 4 ? w.slow : w.thinking, { who: mode.endsWith("in_cloud") && !turn.origin ? "Isthmus" : who });
+  // Until the first words come nobody knows who answers, unless only the device may.
+  const here = store.state.deviceModel && store.state.settings.mode.endsWith("on_device");
+  const who = turn.origin ? whoOf(turn.origin) : "Isthmus";
+  const said = here && seconds < 4 ? w.thinkingDevice : fill(seconds >= 4 ? w.slow : w.thinking, { who: here ? w.device : who });
   return (
     <p class="waiting">
       <span class="caret" aria-hidden="true" />
@@ -200,7 +202,7 @@ interface Said {
 function TroubleBlock({ trouble, turn }: { trouble: Trouble; turn: Turn }) {
   const w = words();
   const said = saidOf(trouble);
-  const own = trouble.message && ![w.e_other].includes(said.text) ? trouble.message : trouble.message;
+  const own = trouble.message;
   return (
     <div class="trouble" role="alert">
       <p><Clauses text={said.text} /></p>
@@ -277,6 +279,7 @@ function Composer({ busyNow, draft, last }: { busyNow: boolean; draft: string; l
     if (busyNow || !draft.trim()) return;
     const route = partnerNext.now ? ("partner" as const) : undefined;
     partnerNext.now = false;
+    if (phone.matches) field.current!.blur(); // the keyboard makes room for the answer
     void ask(draft, route);
   };
   const keys = (event: KeyboardEvent) => {

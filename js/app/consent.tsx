@@ -11,8 +11,9 @@ import { fill, shortLaw, spoken, type Language } from "./words.js";
 export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
   const language = (asked.sheet.language === "en" ? "en" : "zh-CN") as Language;
   const { sheet, preview } = asked;
-  const partner = spoken(nameIn(sheet.title), language);
-  const say = (text: string) => spoken(text, language);
+  const partner = partnerIn(asked, language);
+  // The sheet names the model; a person knows the partner, so its name stands in the sentences.
+  const say = (text: string) => spoken(text.replaceAll(nameIn(sheet.title), partner), language);
   const foot = (
     <>
       <div class="pair">
@@ -22,7 +23,9 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
       {sheet.always && (
         <button type="button" class="quiet-button" onClick={() => asked.resolve("always")}><Clauses text={say(sheet.always)} /></button>
       )}
-      <p class="fine center" lang={language}><Clauses text={withdrawal(sheet, language)} /></p>
+      <p class="fine center" lang={language}>
+        <Clauses text={spoken(withdrawal(sheet), language)} /> {sheet.law && <span class="clause">· {shortLaw(sheet.law, language)}</span>}
+      </p>
     </>
   );
   return (
@@ -45,6 +48,11 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
   );
 }
 
+function partnerIn({ sheet, preview }: ConsentAsked, language: Language): string {
+  const badge = preview?.route.badge.replace(/^rehearsal: local stand-in for /, "");
+  return spoken(badge ?? nameIn(sheet.title), language);
+}
+
 /** The sheet's reason speaks of a device that was unsure; where none tried, only its second half is true. */
 function reason(sheet: Words): string {
   const text = sheet.reason ?? "";
@@ -52,11 +60,9 @@ function reason(sheet: Words): string {
   return text.split(/(?<=[。.])\s*/).filter(Boolean).slice(-1)[0] ?? text;
 }
 
-/** The sentence on withdrawal with its law in short; without a law it ends before the dot. */
-function withdrawal(sheet: Words, language: Language): string {
-  const law = shortLaw(sheet.law, language);
-  const text = sheet.law ? sheet.withdraw.replace(sheet.law, law) : sheet.withdraw.replace(/\s*·\s*$/, "");
-  return spoken(text, language);
+/** The sentence on withdrawal without its law, which stands behind it in short. */
+function withdrawal(sheet: Words): string {
+  return (sheet.law ? sheet.withdraw.replace(sheet.law, "") : sheet.withdraw).replace(/\s*·\s*$/, "");
 }
 
 function NoLaw() {
@@ -79,10 +85,10 @@ function Crossing({ partner, rehearsal }: { partner: string; rehearsal: boolean 
       </span>
       <span class={store.state.deviceModel ? "wire device-end" : "wire private-end"} />
       <span class="mask"><Icon name="shield" size={20} /></span>
-      <span class="wire partner-end" />
+      <span class={rehearsal ? "wire rehearsal-end" : "wire partner-end"} />
       <span class={rehearsal ? "badge rehearsal" : "badge partner"}>
         <Icon name="out" size={18} flip />
-        <bdi>{partner.replace(/ (Seed|GPT|gpt|Max|Plus).*$/, "")}</bdi>
+        <bdi>{partner}</bdi>
       </span>
     </div>
   );
@@ -115,14 +121,15 @@ function PieceText({ piece, open }: { piece: Piece; open: boolean }) {
   const w = useWords();
   if (!piece.code) return <>{piece.text}</>;
   const name = `${w.kinds[piece.code] ?? (piece.code.startsWith("ID") ? w.kinds.IDNO : w.detail)} ${piece.n}`;
-  return <span class="chip">{open ? `${name} = ${piece.text}` : name}</span>;
+  return <span class={open ? "chip open" : "chip"}>{open ? `${name} = ${piece.text}` : name}</span>;
 }
 
 /** "Term: value" of a sheet's fact as a term and its value. */
 function Fact({ text }: { text: string }) {
   const at = text.search(/[：:]/);
   const term = at < 0 ? "" : text.slice(0, at);
-  const value = at < 0 ? text : text.slice(at + 1).trim();
+  const said = at < 0 ? text : text.slice(at + 1).trim();
+  const value = said.charAt(0).toUpperCase() + said.slice(1);
   return (
     <>
       <dt>{term}</dt>

@@ -73,7 +73,7 @@ export function DigestPage() {
         <button type="button" class="primary-button wide" aria-disabled={working} onClick={() => { if (!working) void run(); }}>{working ? w.working : w.summarise}</button>
         <div class="provenance" role="status">
           {origin && <Badge origin={origin} />}
-          {origin && <AiLabel text={label()} />}
+          {origin && <AiLabel text={origin.label || label()} />}
         </div>
       </footer>
     </div>

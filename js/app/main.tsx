@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { GatewayError } from "../src/gateway.js";
-import { begin, copy, enter, gateway, region, retry, toast } from "./actions.js";
+import { begin, copy, enter, gateway, label, region, retry, toast } from "./actions.js";
 import { ChatPage, PlusRows } from "./chat.js";
 import { ConsentSheet } from "./consent.js";
 import { DigestPage } from "./digest.js";
@@ -97,7 +97,7 @@ function ChatList({ state, done }: { state: State; done?: () => void }) {
         <RowButton icon="bell" title={w.digest} onClick={() => go("#/digest")} />
         <RowButton icon="gear" title={w.settings} onClick={() => go("#/settings")} />
       </div>
-      {state.chats.length > 0 && <h2 class="side-title">{w.chats}</h2>}
+      {state.chats.length > 0 && <h3 class="side-title">{w.chats}</h3>}
       <ul class="chat-list">
         {state.chats.map((chat) => (
           <li>
@@ -127,7 +127,7 @@ function Sheets({ state }: { state: State }) {
     case "why":
       return <WhySheet turn={sheet.turn} onClose={close} />;
     case "place":
-      return <Sheet key="place" title={w.mode} onClose={close} foot={foot}><PlaceFields state={state} /></Sheet>;
+      return <Sheet key="place" title={w.placeTitle} onClose={close} foot={foot}><PlaceFields state={state} /></Sheet>;
     case "plus":
       return <Sheet key="plus" title={w.plus} onClose={close} foot={foot}><PlusRows done={close} /></Sheet>;
     case "chats":
@@ -164,7 +164,7 @@ function PlainSheet({ turn, onClose }: { turn: Turn; onClose: () => void }) {
     onClose();
     try {
       await gateway().call("POST", "/v1/consents", { kind: "label_duty", recipient: "", region: settings.region, scope: "once", subject, language: settings.language });
-      await copy(turn.text, false);
+      await copy(turn.text, "");
     } catch {
       toast(w.e_other);
     }
@@ -172,7 +172,7 @@ function PlainSheet({ turn, onClose }: { turn: Turn; onClose: () => void }) {
   return (
     <Sheet key="plain" title={<Clauses text={w.plainTitle} />} onClose={onClose} foot={
       <div class="pair">
-        <button type="button" class="plain-button" onClick={() => { onClose(); void copy(turn.text, true); }}>{w.plainNo}</button>
+        <button type="button" class="plain-button" onClick={() => { onClose(); void copy(turn.text, turn.origin?.label || label()); }}>{w.plainNo}</button>
         <button type="button" class="plain-button" onClick={() => void agree()}>{w.plainYes}</button>
       </div>
     }>

@@ -38,7 +38,8 @@ export function IconButton({ icon, label, onClick, class: more = "", flip = fals
 
 /** Fixed copy, broken only behind its own punctuation: Chinese words stay whole. */
 export function Clauses({ text }: { text: string }) {
-  return <>{text.split(/(?<=[，。；？！：·]\s?)/).map((each) => <span class="clause">{each}</span>)}</>;
+  if (!/[\u4e00-\u9fff]/.test(text)) return <>{text}</>;
+  return <>{text.split(/(?<=[，。；？！：])(?!$)/).map((each) => <span class="clause">{each}</span>)}</>;
 }
 
 export type Place = "device" | "private" | "partner" | "rehearsal";

@@ -64,7 +64,7 @@ export function ToolsPage({ start }: { start: string }) {
       <header class="top">
         <IconButton icon="close" label={w.close} onClick={() => { location.hash = ""; }} />
         <h1 class="top-title">{w.tools}</h1>
-        <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, before !== null)} />
+        <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, before === null ? "" : label())} />
       </header>
       <main class="tools-main">
         {shown && tab === "proofread" ? <Corrections result={shown} onUse={use} onClose={() => setResult(null)} /> : (
@@ -92,7 +92,7 @@ export function ToolsPage({ start }: { start: string }) {
         <div class="provenance" role="status">
           {working && <span class="small">{w.working}</span>}
           {shown?.origin && <Badge origin={shown.origin} />}
-          {shown && <AiLabel text={label()} />}
+          {shown && <AiLabel text={shown.origin?.label || label()} />}
         </div>
       </footer>
     </div>
@@ -148,9 +148,9 @@ function Outputs({ result, onUse }: { result: Result; onUse: (text: string) => v
           <h2>{name}</h2>
           <div class="text" dir="auto" lang={langOf(text)}><Markdown text={text} /></div>
           <div class="output-foot">
-            <AiLabel text={label()} />
+            <AiLabel text={result.origin?.label || label()} />
             <span class="actions">
-              <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, true)} />
+              <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, result.origin?.label || label())} />
               <button type="button" class="link-button" onClick={() => onUse(text)}>{w.use}</button>
             </span>
           </div>

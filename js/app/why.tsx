@@ -9,6 +9,7 @@ import { store, type Turn } from "./store.js";
 import { citation, fill, spoken } from "./words.js";
 
 interface Owed {
+  verb: string;
   rule: string;
   duty: string;
   law: string;
@@ -44,7 +45,7 @@ export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void })
   const origin = turn.origin!;
   const decision = useDecision(origin);
   const { language } = store.state.settings;
-  const rules = decision?.obligations.filter((owed) => owed.routes.length === 0 || owed.routes.includes(origin.route)) ?? [];
+  const rules = rulesFor(decision, origin.route);
   return (
     <Sheet class="why" title={<Clauses text={fill(w.why, { who: whoOf(origin) })} />} onClose={onClose}
       foot={<button type="button" class="plain-button wide" onClick={onClose}>{w.close}</button>}>
@@ -91,7 +92,10 @@ function Steps({ origin, decision }: { origin: Origin; decision: Decision | null
   if (place === "private") stops.push({ icon: "lock", place, title: `${w.private} · ${w.stepUsed}`, text: w.stepPrivate });
   if (place === "partner" || place === "rehearsal") {
     const n = Object.values(origin.masked).reduce((sum, each) => sum + each, 0);
-    const text = fill(w.stepPartner, { n }) + (place === "rehearsal" ? (store.state.settings.language === "en" ? " " : "") + w.stepPartnerRehearsal : "");
+    if (decision?.routes.some((route) => route.tier === "private")) {
+      stops.push({ icon: "lock", place: "skipped", title: w.private, text: w.stepAllowed });
+    }
+    const text = (n ? fill(w.stepPartner, { n }) : w.stepPartnerPlain) + (place === "rehearsal" ? (store.state.settings.language === "en" ? " " : "") + w.stepPartnerRehearsal : "");
     stops.push({ icon: "out", place, title: `${whoOf(origin)} · ${w.stepUsed}`, text });
   }
   const out = new Map(decision?.ruled_out.map((each) => [each.route.split("/")[0], each]));
@@ -128,27 +132,48 @@ function StopRow({ stop }: { stop: Stop }) {
   );
 }
 
+const FIRST = ["route.require", "consent.require", "mask", "label.show", "disclose", "scan"];
+const SHOWN = 5;
+
+/** The rules that bound this route, each once, those a person asks about first. */
+function rulesFor(decision: Decision | null, route: string): Owed[] {
+  const bound = decision?.obligations.filter((owed) => owed.routes.includes(route)) ?? [];
+  const once = [...new Map(bound.map((owed) => [owed.rule, owed])).values()];
+  const rank = (owed: Owed) => (FIRST.includes(owed.verb) ? FIRST.indexOf(owed.verb) : FIRST.length);
+  return once.sort((a, b) => rank(a) - rank(b));
+}
+
 function Rules({ rules }: { rules: Owed[] }) {
   const w = useWords();
-  const { language } = store.state.settings;
   return (
     <section>
       <h3>
         {w.rules}
         {rules.some((rule) => rule.draft) && <small>{w.draft}</small>}
       </h3>
-      <ul class="rules">
-        {rules.map((rule) => (
-          <li>
-            <span class="rule-text">
-              <span lang={w.duties[rule.rule] ? language : "en"}>{w.duties[rule.rule] ?? rule.duty}</span>
-              <small>{citation(spoken(rule.law, language), rule.article ? [rule.article] : [], language)}</small>
-            </span>
-            <time dateTime={rule.since}>{rule.since}</time>
-          </li>
-        ))}
-      </ul>
+      <ul class="rules">{rules.slice(0, SHOWN).map((rule) => <RuleRow rule={rule} />)}</ul>
+      {rules.length > SHOWN && (
+        <details class="small">
+          <summary>{fill(w.allRules, { n: rules.length - SHOWN })}</summary>
+          <ul class="rules">{rules.slice(SHOWN).map((rule) => <RuleRow rule={rule} />)}</ul>
+        </details>
+      )}
     </section>
+  );
+}
+
+function RuleRow({ rule }: { rule: Owed }) {
+  const w = useWords();
+  const { language } = store.state.settings;
+  const law = rule.rule.startsWith("HOUSE.") ? w.house : citation(spoken(rule.law, language), rule.article ? [rule.article] : [], language);
+  return (
+    <li>
+      <span class="rule-text">
+        <span lang={w.duties[rule.rule] ? language : "en"}>{w.duties[rule.rule] ?? rule.duty}</span>
+        <small>{law}</small>
+      </span>
+      <time dateTime={rule.since}>{rule.since}</time>
+    </li>
   );
 }
 

@@ -3,7 +3,7 @@
 const zh = {
   app: "Isthmus", skip: "跳到输入框", chats: "对话", newChat: "新对话", settings: "设置", back: "返回", close: "关闭",
   home: "先在本机想一想", homeElsewhere: "先由私有云想一想",
-  homeHere: "能在本机回答的，就留在本机。", homeNoModel: "这个浏览器没有本机模型，由运营方的私有云先回答；交给伙伴之前会先问你。",
+  homeHere: "能在本机回答的，就留在本机。", homeNoModel: "由私有云先回答，因为这个浏览器没有本机模型。交给伙伴之前，会先问你。",
   try1: "把一句话改客气", try1sub: "在本机，离线可用", try1cloud: "私有云，不交给伙伴", try1fill: "把这句改客气点：方案有三个问题，周五前改好。",
   try2: "把长文变成三个要点", try2sub: "粘贴任意文字",
   try3: "问一个本机答不了的", try3sub: "发出之前会先问你", try3fill: "年假没休完，公司能直接作废吗？",
@@ -21,7 +21,7 @@ const zh = {
   noLaw: "这里没有法律要求单独同意；我们照样先问。", contact: "联系方式",
   draft: "草案，律师尚未签署", why: "为什么由{who}回答", steps: "经过", rules: "依据", receipt: "收据", notices: "告知",
   stepDeviceNone: "这个浏览器里没有模型。", stepDevice: "浏览器自带的模型回答了，没有内容离开本机。", stepSkipped: "跳过", stepUsed: "由它回答", stepAllowed: "可以回答，没有用到",
-  stepPrivate: "运营方自己的模型，没有交给伙伴。", stepPartner: "你同意了这一次，遮住 {n} 处后发出。", stepPartnerRehearsal: "演练：内容没有离开这台服务器。", stepOut: "不能回答：{reason}",
+  stepPrivate: "运营方自己的模型，没有交给伙伴。", stepPartner: "你同意了，遮住 {n} 处后发出。", stepPartnerPlain: "你同意了，没有发现要遮住的信息。", stepPartnerRehearsal: "演练：内容没有离开这台服务器。", stepOut: "不能回答：{reason}",
   check: "核对", checking: "正在核对", checked: "账本里有", mismatch: "对不上", noReceipt: "本机回答没有收据。", tokens: "{n} 词元", ms: "{n} 毫秒",
   checkNote: "核对：向这台服务器的账本取回收据，逐项与这次回答比较。",
   proofread: "校对", rewrite: "改写", summary: "摘要", points: "要点", translate: "翻译",
@@ -29,7 +29,7 @@ const zh = {
   spelling: "错别字", punctuation: "标点", capitalization: "大小写", grammar: "语法",
   formal: "更正式", warm: "更亲切", shorter: "更短", original: "原文", use: "用这个", undo: "撤销", run: "开始", working: "正在处理…", result: "结果", to: "译成",
   sample: "示例数据", now: "现在", later: "稍后", summarise: "生成摘要", count: "{n} 条", openThem: "展开原文",
-  region: "地区", language: "语言", age: "年龄段", mode: "谁先回答", grants: "谁来回答", noGrants: "还没有同意过任何伙伴。", withdraw: "撤回", withdrawn: "已撤回。之后不再发给{partner}。", until: "到 {date}",
+  region: "地区", placeTitle: "地区与回答顺序", language: "语言", age: "年龄段", mode: "谁先回答", grants: "谁来回答", noGrants: "还没有同意过任何伙伴。", withdraw: "撤回", withdrawn: "已撤回。之后不再发给{partner}。", until: "到 {date}",
   once: "仅一次", modes: { prefer_on_device: "本机优先", only_on_device: "仅本机", prefer_in_cloud: "伙伴优先", only_in_cloud: "仅伙伴" },
   modeOff: "离线时不可用", modeNoDevice: "这个浏览器没有本机模型",
   ages: { "": "不说明", under13: "不满 13 岁", "13": "13 岁", "14-15": "14–15 岁", "16-17": "16–17 岁", adult: "成年" },
@@ -46,8 +46,8 @@ const zh = {
   kinds: { TELE: "电话", MAIL: "邮箱", IDNO: "身份证", CARD: "卡号", CODE: "信用代码", PASS: "护照", AUTO: "车牌", BORN: "生日", IPNO: "网址", IBAN: "账号", SECR: "密钥", LINK: "链接" } as Record<string, string>, detail: "信息",
   partners: { Doubao: "豆包", Qwen: "通义千问", "ChatGPT (OpenAI)": "ChatGPT", "Private tier": "私有云", "On device": "本机" } as Record<string, string>,
   regions: { CN: "中国大陆", EU: "欧盟", US: "美国", "US-CA": "加州", "US-CO": "科罗拉多州", "US-TX": "得州", "US-UT": "犹他州", "US-WA": "华盛顿州", UK: "英国", DE: "德国", FR: "法国", IT: "意大利", CH: "瑞士", JP: "日本", KR: "韩国", HK: "香港", MO: "澳门", TW: "台湾", SG: "新加坡", VN: "越南", IN: "印度", BR: "巴西" } as Record<string, string>,
-  duties: { "CN.route": "只能用已备案的模型", "CN.notice": "公示模型名称和备案号", "CN.label": "回答必须标明由AI生成", "CN.scan": "提问和回答都要检查", "CN.partner_consent": "交给第三方须单独同意", "CN.abroad": "提问不出境", "CN.child": "不满 14 岁须监护人同意", "CN.strikes": "屡次违规会暂停服务", "CN.report": "发现违法内容须上报", "HOUSE.mask": "交给伙伴之前遮住个人信息", "HOUSE.scan": "提问和回答都要检查", "HOUSE.receipt": "每个回答留一张不含内容的收据" } as Record<string, string>,
-  inForce: "{date} 起", article: "第{n}条", allRules: "全部依据（{n}）",
+  duties: { "CN.route": "只能用已备案的模型", "CN.notice": "公示模型名称和备案号", "CN.label": "回答必须标明由AI生成", "CN.scan": "提问和回答都要检查", "CN.partner_consent": "交给第三方须单独同意", "CN.abroad": "提问不出境", "CN.child": "不满 14 岁须监护人同意", "CN.strikes": "屡次违规会暂停服务", "CN.report": "发现违法内容须上报", "CN.label_terms": "使用条款要说明标识", "CN.logs": "网络日志至少保存六个月", "CN.complaints": "有投诉入口并说明答复时间", "CN.rights": "可以查看、复制、更正和删除", "CN.training": "四步之内可拒绝用于训练", "HOUSE.mask": "交给伙伴之前遮住个人信息", "HOUSE.scan": "提问和回答都要检查", "HOUSE.receipt": "每个回答留一张不含内容的收据" } as Record<string, string>,
+  inForce: "{date} 起", article: "第{n}条", allRules: "其余 {n} 条依据", house: "Isthmus 自己的规则",
 };
 
 type Words = typeof zh;
@@ -73,7 +73,7 @@ const en: Words = {
   noLaw: "No law here asks for a separate consent. We ask all the same.", contact: "Contact",
   draft: "Draft, not yet signed by a lawyer", why: "Why {who} answered", steps: "The way here", rules: "Rules", receipt: "Receipt", notices: "Notices",
   stepDeviceNone: "This browser has no model of its own.", stepDevice: "The browser’s own model answered. Nothing left the device.", stepSkipped: "skipped", stepUsed: "answered", stepAllowed: "allowed, not needed",
-  stepPrivate: "The operator’s own model. No partner got it.", stepPartner: "You agreed this once. It went with {n} details masked.", stepPartnerRehearsal: "Rehearsal: nothing left this server.", stepOut: "May not answer: {reason}",
+  stepPrivate: "The operator’s own model. No partner got it.", stepPartner: "You agreed. It went with {n} details masked.", stepPartnerPlain: "You agreed. No details were found that need a mask.", stepPartnerRehearsal: "Rehearsal: nothing left this server.", stepOut: "May not answer: {reason}",
   check: "Check", checking: "Checking", checked: "In the ledger", mismatch: "Does not match", noReceipt: "Answers from the device leave no receipt.", tokens: "{n} tokens", ms: "{n} ms",
   checkNote: "Check: fetches the receipt from this server’s ledger and compares it with this answer, field by field.",
   proofread: "Proofread", rewrite: "Rewrite", summary: "Summary", points: "Key points", translate: "Translate",
@@ -81,7 +81,7 @@ const en: Words = {
   spelling: "Spelling", punctuation: "Punctuation", capitalization: "Capitals", grammar: "Grammar",
   formal: "More formal", warm: "Warmer", shorter: "Shorter", original: "Original", use: "Use this", undo: "Undo", run: "Start", working: "Working…", result: "Result", to: "Into",
   sample: "Sample data", now: "Now", later: "Later", summarise: "Summarise", count: "{n} items", openThem: "Show the originals",
-  region: "Region", language: "Language", age: "Age band", mode: "Who answers first", grants: "Who answers", noGrants: "You have not agreed to any partner yet.", withdraw: "Withdraw", withdrawn: "Withdrawn. Nothing more goes to {partner}.", until: "until {date}",
+  region: "Region", placeTitle: "Region and who answers", language: "Language", age: "Age band", mode: "Who answers first", grants: "Who answers", noGrants: "You have not agreed to any partner yet.", withdraw: "Withdraw", withdrawn: "Withdrawn. Nothing more goes to {partner}.", until: "until {date}",
   once: "once", modes: { prefer_on_device: "On device first", only_on_device: "Only on device", prefer_in_cloud: "Partner first", only_in_cloud: "Only partners" },
   modeOff: "Not available offline", modeNoDevice: "This browser has no model of its own",
   ages: { "": "Not stated", under13: "Under 13", "13": "13", "14-15": "14–15", "16-17": "16–17", adult: "Adult" },
@@ -98,7 +98,7 @@ const en: Words = {
   kinds: { TELE: "Phone", MAIL: "Email", IDNO: "ID number", CARD: "Card", CODE: "Company code", PASS: "Passport", AUTO: "Plate", BORN: "Birthday", IPNO: "IP address", IBAN: "Account", SECR: "Secret", LINK: "Link" }, detail: "Detail",
   partners: { "ChatGPT (OpenAI)": "ChatGPT" },
   regions: { CN: "Mainland China", EU: "EU", US: "United States", "US-CA": "California", "US-CO": "Colorado", "US-TX": "Texas", "US-UT": "Utah", "US-WA": "Washington", UK: "United Kingdom", DE: "Germany", FR: "France", IT: "Italy", CH: "Switzerland", JP: "Japan", KR: "Korea", HK: "Hong Kong", MO: "Macao", TW: "Taiwan", SG: "Singapore", VN: "Vietnam", IN: "India", BR: "Brazil" },
-  duties: {}, inForce: "since {date}", article: "Art. {n}", allRules: "All rules ({n})",
+  duties: {}, inForce: "since {date}", article: "Art. {n}", allRules: "{n} more rules", house: "Isthmus’s own rule",
 };
 
 export type Language = "zh-CN" | "en";
@@ -108,7 +108,8 @@ export type { Words };
 
 /** `text` with its {gaps} filled. */
 export function fill(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (gap, name: string) => String(values[name] ?? gap));
+  const filled = text.replace(/\{(\w+)\}/g, (gap, name: string) => String(values[name] ?? gap));
+  return values.n === 1 ? filled.replace(/\b1 (item|detail|chat|consent|rule)s\b|\b1 more rules/, (many) => many.slice(0, -1)) : filled;
 }
 
 /** A partner's name, a sheet's sentence or a law as this language writes it: one script, not both. */
@@ -131,7 +132,7 @@ export function shortLaw(law: string, language: Language): string {
     const tail = each.slice(cut + 1);
     const article = /\d/.test(tail) ? tail : "";
     const title = spoken(article ? each.slice(0, cut) : each, language);
-    byTitle.set(title, [...(byTitle.get(title) ?? []), article].filter(Boolean));
+    byTitle.set(title, [...(byTitle.get(title) ?? []), article].filter(Boolean).sort((a, b) => parseInt(a, 10) - parseInt(b, 10)));
   }
   return [...byTitle].map(([title, articles]) => citation(title, articles, language)).join(language === "en" ? "; " : "；");
 }

@@ -230,3 +230,30 @@ def test_a_revoked_key_opens_nothing(desk, method, path):
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_a_path_that_nobody_serves_is_an_enumerated_refusal(desk, method):
     assert code(desk.ask(method, "/v1/admin/keys")) == "not_found"
+
+
+def test_the_app_is_served_to_everybody_and_its_parts_by_name(desk):
+    page = desk.ask("GET", "/", key="")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert desk.ask("GET", "/sw.js", key="").status_code == 200
+    assert desk.ask("GET", "/app/icon.svg", key="").status_code == 200
+    assert desk.ask("GET", "/app/nothing.js", key="").json()["error"]["code"] == "not_found"
+
+
+def test_a_preview_shows_what_would_leave_and_sends_nothing(desk):
+    told = desk.ask("POST", "/v1/preview", {"texts": ["电话 13812345678"], "region": "CN"}).json()
+    assert told["masked"] == 1
+    assert told["sheet"]["consent"]["recipient"] == "doubao"
+    assert desk.ask("POST", "/v1/preview", {"texts": 1}).json()["error"]["code"] == "bad_field"
+
+
+def test_the_decision_and_the_regions_of_a_key_can_be_read(desk):
+    assert desk.ask("GET", "/v1/decision?region=CN").json()["obligations"]
+    assert desk.ask("GET", "/v1/decision?region=XX").json()["error"]["code"] == "region_not_allowed"
+    assert {each["id"] for each in desk.ask("GET", "/v1/regions").json()["regions"]} >= {"CN", "EU"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/preview"), ("GET", "/v1/decision"), ("GET", "/v1/regions")])
+def test_without_a_key_nothing_is_explained(desk, method, path):
+    assert desk.ask(method, path, key="").json()["error"]["code"] == "missing_key"
