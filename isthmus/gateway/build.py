@@ -22,7 +22,7 @@ from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.partners.schema import Partner
-from isthmus.policy import term_lists
+from isthmus.policy import allow, term_lists
 from isthmus.policy.compile import Table
 from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
@@ -59,7 +59,10 @@ class Law(msgspec.Struct, frozen=True):
 def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> Law:
     """Region files, partner files and operator facts, compiled. Raises Refusal bad_law naming the place."""
     operator = operator_facts.load(Path(settings.home) / "operator.toml")
-    house = House(operator=operator, clock=clock, consents=consents, terms=term_lists.load(Path(settings.home)))
+    home = Path(settings.home)
+    house = House(
+        operator=operator, clock=clock, consents=consents, terms=term_lists.load(home), allowed=allow.load(home)
+    )
     partners = name_local_model(partner_files.load(), settings.model)
     table = Table.build(
         regions=region_files.load(),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
+from functools import cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -108,7 +109,8 @@ _WIDE_BYTE = rb"[\x80-\xff]"
 _LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
 
 
-def _marks() -> set[str]:
+@cache
+def _marks() -> frozenset[str]:
     """Strings without which folding finds no more than ASCII case. Checked by property tests."""
     return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()}
 
@@ -125,6 +127,13 @@ def _shapes() -> tuple[bytes, bytes]:
 
 def _by_end(found: tuple[int, int, int]) -> int:
     return found[2]
+
+
+@cache
+def _watchers(portable: bool) -> tuple[Presence, Presence]:
+    """Any shape at all, and scattered letters: the same for every list, so they are compiled once."""
+    inked, scattered = _shapes()
+    return Presence([inked + b"|" + scattered], portable=portable), Presence([scattered], portable=portable)
 
 
 def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
@@ -164,9 +173,7 @@ class TermScanner:
         self._terms = [(term, len(spelling)) for spelling, term in spelled.items()]
         marks = [mark.encode() for mark in _marks() if mark.encode() not in spelled]
         self._literals = Literals([*spelled, *marks] if spelled else [], portable=portable)
-        inked, scattered = _shapes()
-        self._shapes = Presence([inked + b"|" + scattered], portable=portable)
-        self._scattered = Presence([scattered], portable=portable)
+        self._shapes, self._scattered = _watchers(portable)
         self._letters = sorted({term.letters for term in read})
         self._longest = max(map(len, self._letters), default=0)
         self._starts = frozenset(letters[0] for letters in self._letters)
