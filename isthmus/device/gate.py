@@ -74,13 +74,18 @@ def no_refusal(task: Task, value: Any) -> str:
 def no_loop(task: Task, value: Any) -> str:
     """Repetition: a sentence said three times, or a text that compresses far better than its source."""
     said = words(task, value)
-    lines = [line.strip() for line in re.split(r"[\n。！？.!?]+", said) if len(line.strip()) > 5]
-    if any(lines.count(line) > 2 and task.text.count(line) < 3 for line in set(lines)):
+    if _most_said(said) > max(2, _most_said(task.text)):
         return "it repeats itself"
     raw = said.encode()
     if len(raw) < 200:
         return ""
     return "it repeats itself" if len(raw) / len(zlib.compress(raw)) > max(4.0, 1.6 * _density(task.text)) else ""
+
+
+def _most_said(text: str) -> int:
+    """How often the sentence that comes most often comes."""
+    lines = [line.strip() for line in re.split(r"[\n。！？.!?]+", text) if len(line.strip()) > 5]
+    return max((lines.count(line) for line in set(lines)), default=0)
 
 
 def _density(text: str) -> float:

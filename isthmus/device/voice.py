@@ -189,9 +189,12 @@ class Voice:
         self, connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str], abort: Abort
     ) -> Generator[str, None, Said]:
         connection.request("POST", "/v1/chat/completions", body, {**self._headers, **headers})
-        response = connection.getresponse()
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise self._refused(response.status, response.read())
+        with connection.getresponse() as response:
+            if response.status >= http.HTTPStatus.BAD_REQUEST:
+                raise self._refused(response.status, response.read())
+            return (yield from self._events(response, abort))
+
+    def _events(self, response: http.client.HTTPResponse, abort: Abort) -> Generator[str, None, Said]:
         said = Said()
         reader = EventReader()
         try:

@@ -52,18 +52,28 @@ _SAY = {
 _EXAMPLES = {
     "en": (
         (
-            "1. Messages · Anna · I'm at the station, where are you?\n2. ShopNow · 30% off all shoes this week\n"
-            "3. Daily · Team wins the cup\n4. Calendar · Dentist in 15 minutes",
-            '[{"priority":"now","line":"Anna is at the station, waiting"},'
-            '{"priority":"later","line":"ShopNow: 30% off all shoes"},{"priority":"later","line":"Team wins the cup"},'
-            '{"priority":"now","line":"Dentist in 15 minutes"}]',
+            (
+                "1. Messages · Anna · I'm at the station, where are you?\n2. ShopNow · 30% off all shoes this week\n"
+                "3. Daily · Team wins the cup\n4. Calendar · Dentist in 15 minutes"
+            ),
+            (
+                '[{"priority":"now","line":"Anna is at the station, waiting"},'
+                '{"priority":"later","line":"ShopNow: 30% off all shoes"},'
+                '{"priority":"later","line":"Team wins the cup"},'
+                '{"priority":"now","line":"Dentist in 15 minutes"}]'
+            ),
         ),
     ),
     "zh": (
         (
-            "1. 微信 · 安娜 · 我到车站了，你在哪儿？\n2. 购物网 · 本周鞋子全场7折\n3. 日报 · 球队夺冠\n4. 日历 · 15分钟后看牙医",
-            '[{"priority":"now","line":"安娜已到车站，在等你"},{"priority":"later","line":"购物网鞋子7折"},'
-            '{"priority":"later","line":"球队夺冠"},{"priority":"now","line":"15分钟后看牙医"}]',
+            (
+                "1. 微信 · 安娜 · 我到车站了，你在哪儿？\n2. 购物网 · 本周鞋子全场7折\n"
+                "3. 日报 · 球队夺冠\n4. 日历 · 15分钟后看牙医"
+            ),
+            (
+                '[{"priority":"now","line":"安娜已到车站，在等你"},{"priority":"later","line":"购物网鞋子7折"},'
+                '{"priority":"later","line":"球队夺冠"},{"priority":"now","line":"15分钟后看牙医"}]'
+            ),
         ),
     ),
 }
