@@ -134,12 +134,6 @@ def _is_han(text: str) -> bool:
     return any("\u4e00" <= sign <= "\u9fff" for sign in text)
 
 
-def merge(task: Task, values: list[Proofread]) -> Proofread:
-    """Pieces put together: corrections keep their places in the whole text."""
-    whole = "".join(each.corrected_input for each in values)
-    return parse(task, whole)
-
-
 def show(task: Task, value: Proofread) -> str:
     return value.corrected_input
 
