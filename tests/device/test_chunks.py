@@ -38,3 +38,9 @@ def test_the_end_of_a_long_text_begins_at_a_pause_and_is_not_a_crumb() -> None:
 
 def test_chinese_counts_by_character() -> None:
     assert chunks.tokens("会议改到周一上午九点") > chunks.tokens("abcdefghij")
+
+
+def test_a_text_without_any_pause_is_cut_in_the_middle() -> None:
+    pieces = chunks.split("x" * 100, 10)
+    assert len(pieces) > 2
+    assert "".join(piece.text for piece in pieces) == "x" * 100

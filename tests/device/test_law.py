@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from isthmus.core.clock import SystemClock
+from isthmus.core.consent import Consent
 from isthmus.core.errors import Refusal
 from isthmus.device.law import Law
 from isthmus.ledger import read
+from isthmus.ledger.accounts import Accounts
 
 ASKED = [{"role": "user", "content": "Bitte die canaryword zusammenfassen."}]
 OPERATOR = 'mode = "production"\naccept_drafts = true\nname = "A"\nowner = "A"\nowner_country = "SG"\nlocation = "SG"\n'
@@ -106,3 +111,17 @@ def test_two_devices_write_two_shards(home) -> None:
     first.close()
     second.close()
     assert names == ["device", "device1"]
+
+
+def test_a_guardians_consent_that_was_given_here_counts(home) -> None:
+    clock = SystemClock()
+    now = clock.now()
+    accounts = Accounts.open(home.accounts, clock)
+    given = Consent("", "device", "guardian", "", "CN", "*", "always", "", "en", now, now + timedelta(days=1))
+    accounts.give_consent(given)
+    accounts.close()
+    law = Law(home, "CN", age="12", consent=given.id)
+    admission = law.admit("rewrite", ASKED)
+    admission.answered({}, "stop")
+    law.close()
+    assert "consent" in admission.ex.met
