@@ -68,7 +68,9 @@ class Law:
             if self._table is None or self._table.due(today(self._clock)):
                 self._table = self._build()
             regions = tuple(filter(None, self.region.split(",")))
-            return self._table.decide(Question(regions=regions, feature=feature, age=self._age))
+            found = self._table.decide(Question(regions=regions, feature=feature, age=self._age))
+        # The table's verdict is about a gateway's routes; on the device only the device's own counts.
+        return msgspec.structs.replace(found, verdict="serve" if found.device else "refuse")
 
     def admit(self, feature: str, messages: Sequence[Message]) -> Admission:
         """Let a question pass the duties of this region. Raises Refusal, citing the rule that forbids it."""

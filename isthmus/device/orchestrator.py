@@ -8,6 +8,7 @@ off. Each step leaves its reason in `why`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal
 
@@ -131,6 +132,8 @@ class Orchestrator:
         size = chunks.tokens(task.text)
         if size > MANY_PIECES * task.feature.at_once:
             return "the text is very long for this device"
+        if getattr(task.options, "preference", "") == "capability":
+            return "capability is preferred"
         hints = self._hints
         if hints.battery is not None and hints.battery < LOW_BATTERY:
             return "the battery is low"
@@ -255,15 +258,16 @@ class _Ask:
     ) -> Generator[Draft[Any], None, Said]:
         """The words as they come, as far as they may be shown, as drafts."""
         text = ""
-        while True:
-            try:
-                piece = next(heard)
-            except StopIteration as end:
-                said: Said = end.value
-                said.text = text + release("", last=True)
-                return said
-            text += release(piece, last=False)
-            yield Draft(text=text, value=schema.snapshot(text) if prompt.schema else text, source=source)
+        with contextlib.closing(heard):
+            while True:
+                try:
+                    piece = next(heard)
+                except StopIteration as end:
+                    said: Said = end.value
+                    said.text = text + release("", last=True)
+                    return said
+                text += release(piece, last=False)
+                yield Draft(text=text, value=schema.snapshot(text) if prompt.schema else text, source=source)
 
 
 def _as_is(piece: str, *, last: bool) -> str:

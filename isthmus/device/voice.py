@@ -7,6 +7,7 @@ Source: OpenAI API reference, "Create chat completion"; llama-server's README fo
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 from collections.abc import Generator, Mapping
@@ -120,10 +121,11 @@ class Voice:
         abort = abort or Abort()
         abort.check()
         connection = self._connect()
+        line: socket.socket = connection.sock  # kept: http.client lets go of it when the answer is the last one
 
         def cut() -> None:
-            if connection.sock is not None:
-                connection.sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
         abort.listen(cut)
         try:
@@ -148,7 +150,11 @@ class Voice:
         connection = self._connect()
         try:
             connection.request("POST", path, msgspec.json.encode(document), self._headers)
-            return msgspec.json.decode(connection.getresponse().read())
+            with connection.getresponse() as response:
+                raw = response.read()
+                if response.status >= http.HTTPStatus.BAD_REQUEST:
+                    raise self._refused(response.status, raw)
+            return msgspec.json.decode(raw)
         except (OSError, http.client.HTTPException) as error:
             raise Refusal("upstream_lost", route=self._name) from error
         finally:

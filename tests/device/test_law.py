@@ -32,8 +32,8 @@ def test_an_answer_in_china_is_labelled_noticed_and_leaves_a_receipt(home) -> No
     assert admission.ex.label == "内容由AI生成"
     assert admission.ex.notices
     (kept,) = receipts(home)
-    assert (kept.id, kept.outcome, kept.tier, kept.feature, kept.label) == (
-        admission.ex.id, "answered", "device", "rewrite", "内容由AI生成",
+    assert (kept.id, kept.outcome, kept.tier, kept.feature, kept.label, kept.verdict) == (
+        admission.ex.id, "answered", "device", "rewrite", "内容由AI生成", "serve",
     )  # fmt: skip
     assert not [path for path in home.home.rglob("*") if path.is_file() and b"canaryword" in path.read_bytes()]
 

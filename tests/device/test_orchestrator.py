@@ -222,3 +222,17 @@ def test_an_abort_ends_the_work(solve) -> None:
     signal.abort()
     with pytest.raises(Aborted):
         solve([GOOD], abort=signal)
+
+
+def test_whoever_prefers_capability_asks_the_gateway_first(solve) -> None:
+    text = "The train was late and then the bus broke down again."
+    found = solve(
+        ["Late train"],
+        ["Late train, broken bus"],
+        text=text,
+        feature="summarize",
+        type="headline",
+        preference="capability",
+    )
+    assert found.source == "in_cloud"
+    assert "capability is preferred" in found.why[0]

@@ -185,3 +185,10 @@ def test_nobody_there_is_said_so(closed_port: int) -> None:
     with pytest.raises(Refusal) as refused:
         Voice("ftp://x", "k")
     assert refused.value.code == "usage"
+
+
+def test_an_engine_that_cannot_count_says_so(wire) -> None:
+    wire.status, wire.done = 500, False
+    with pytest.raises(Refusal) as refused:
+        wire.voice().count(HELLO)
+    assert refused.value.code == "upstream_unavailable"

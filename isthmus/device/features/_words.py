@@ -25,6 +25,8 @@ _CHATTER = re.compile(
     r"(?:好的[，。！]?)?(?:以下是|这是)[^\n：]{0,30}：|(?:修改后|改写后?|改写|摘要|总结|译文|翻译|标题|答案)(?:的?文本|如下)?：)\s*",
     re.IGNORECASE,
 )
+_LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|>)[ \t]+", re.MULTILINE)
+_EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 _FENCE = re.compile(r"^```[a-z]*\n(.*?)\n?```$", re.DOTALL)
 _QUOTES = (('"', '"'), ("“", "”"), ("「", "」"), ("'", "'"))
 
@@ -69,11 +71,18 @@ def tidy(task: Task, text: str) -> str:
 
 
 def parse_text(task: Task, text: str) -> str:
-    """A plain-text answer. Raises ValueError when nothing is left."""
+    """An answer that is a text, without Markdown where plain text was asked for. Raises ValueError when it is empty."""
     said = tidy(task, text)
+    if getattr(task.options, "format", "") == "plain-text":
+        said = unmarked(said)
     if not said:
         raise ValueError("the answer is empty")
     return said
+
+
+def unmarked(text: str) -> str:
+    """`text` without the marks of Markdown: headings, emphasis, code, list signs."""
+    return _EMPHASIS.sub(r"\2", _LINE_MARK.sub("", text)).strip()
 
 
 def show_text(task: Task, value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from isthmus.device import gate
 from isthmus.device.chunks import tokens
-from isthmus.device.features._words import by_tongue, in_language, messages, show_text, tidy
+from isthmus.device.features._words import by_tongue, in_language, messages, show_text, tidy, unmarked
 from isthmus.device.task import Feature, Options, Prompt, Task
 
 SENTENCES = {"short": 1, "medium": 3, "long": 5}
@@ -78,6 +78,8 @@ def parse(task: Task, text: str) -> str:
         sentences = [part for part in _SENTENCE.split(" ".join(said.split())) if part.strip()]
         joiner = "" if task.target == "zh" else " "
         said = joiner.join(part.strip() for part in sentences[:n])
+    if options.format == "plain-text":
+        said = unmarked(said)
     if not said.strip():
         raise ValueError("the answer is empty")
     return said

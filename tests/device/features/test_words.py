@@ -34,3 +34,11 @@ def test_contexts_and_the_language_of_the_answer_are_told(task) -> None:
     assert "英文" in system
     same = task("rewrite", "Please come to the office")
     assert "Answer in" not in same.feature.render(same).messages[0]["content"]
+
+
+def test_plain_text_has_no_marks(task) -> None:
+    said = "# Plan\n- **One** and `two`\n> three * four"
+    assert (
+        _words.parse_text(task("write", "Make a plan", format="plain-text"), said) == "Plan\nOne and two\nthree * four"
+    )
+    assert _words.parse_text(task("write", "Make a plan"), said) == said
