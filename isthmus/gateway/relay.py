@@ -147,7 +147,9 @@ def check_standing(c: Corridor, ex: Exchange) -> None:
     if ex.caller.revoked:
         raise Refusal("revoked_key", since=ex.caller.revoked_on)
     if c.ledger.failed:
-        raise Refusal("overloaded", retry_after=30)
+        c.ledger.check()
+    if c.ledger.behind:
+        raise Refusal("overloaded", retry_after=1)
 
 
 def decide(c: Corridor, asked: Asked) -> Decision:

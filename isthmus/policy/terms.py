@@ -112,7 +112,7 @@ _LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
 @cache
 def _marks() -> frozenset[str]:
     """Strings without which folding finds no more than ASCII case. Checked by property tests."""
-    return {chr(point) for point in changing()} | {sign for sign in _INK + _SPACE if not sign.isascii()}
+    return frozenset({*map(chr, changing()), *(sign for sign in _INK + _SPACE if not sign.isascii())})
 
 
 def _shapes() -> tuple[bytes, bytes]:

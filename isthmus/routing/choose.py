@@ -63,7 +63,7 @@ def no_lawful_route(decision: Decision, model: str) -> Refusal:
     cited = dict.fromkeys(cited for out in named for cited in out.law)
     law = [{"title": each.title, "article": each.article, "since": each.since.isoformat()} for each in cited]
     extra = {"decision": decision.digest, "law": law, "lawful": [plan.route.name for plan in decision.plans]}
-    return Refusal("no_lawful_route", extra=extra, reason=reason)
+    return Refusal(decision.code or "no_lawful_route", extra=extra, reason=reason, feature=decision.question.feature)
 
 
 def _names(out: RuledOut, model: str) -> bool:

@@ -6,7 +6,7 @@ GET  /v1/decision         why an answer may come from where it comes
 GET  /v1/regions          the regions of the caller's key, and what stands beside answers there
 POST /v1/consents         a person agreed: keep it, and give back its id
 DELETE /v1/consents/{id}  the person changed their mind
-GET  /v1/receipts/{id}    one receipt of the caller's own tenant
+GET  /v1/receipts/{id}    one receipt of the caller's own tenant; {id}/proof: that it is in the ledger
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from isthmus.core.decision import FEATURES
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
 from isthmus.gateway.relay import Corridor, identify
-from isthmus.ledger import read
+from isthmus.ledger import consents, proof, read
 from isthmus.ledger.accounts import Accounts
-from isthmus.ledger.receipt import ConsentReceipt, Retired
+from isthmus.ledger.receipt import ConsentReceipt, Receipt, Retired
 from isthmus.web import static
 from isthmus.web.preview import Wanted, preview, question_of
 from isthmus.web.why import regions, why
@@ -105,9 +105,9 @@ class Desk:
         caller = await self.caller(request)
         given = decode(await request.body(), ConsentGiven)
         consent = self.consent(caller, given)
-        await run_in_threadpool(self.accounts.give_consent, consent)
-        self.corridor.consents[consent.id] = consent
-        self.remember(consent, "given")
+        c = self.corridor
+        await run_in_threadpool(consents.give, self.accounts, c.ledger, consent, c.clock)
+        c.consents[consent.id] = consent
         return answer({"id": consent.id, "until": consent.until, "kind": consent.kind, "scope": consent.scope}, 201)
 
     async def withdraw(self, request: Request) -> Response:
@@ -116,13 +116,24 @@ class Desk:
         known = self.corridor.consents.get(request.path_params["id"])
         if known is None or known.tenant != caller.tenant:
             raise Refusal("not_found")
-        await run_in_threadpool(self.accounts.withdraw_consent, known.id)
-        known.withdrawn = True
-        self.remember(known, "withdrawn")
+        known.withdrawn = True  # first of all: a stream that rests on it stops, whatever the disk says
+        c = self.corridor
+        await run_in_threadpool(consents.withdraw, self.accounts, c.ledger, known.id, c.clock)
         return answer({"id": known.id, "withdrawn": True})
 
     async def receipt(self, request: Request) -> Response:
         """One receipt, for the tenant it belongs to. Waits until what is queued is on disk."""
+        found = await self.find(request)
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    async def proof(self, request: Request) -> Response:
+        """The proof that the receipt is in the ledger (RFC 9162, 2.1.3), to be checked by whoever holds it."""
+        found = await self.find(request)
+        proven = await run_in_threadpool(proof.prove, self.home / "ledger", found.id)
+        return Response(msgspec.json.encode(proven), media_type="application/json")
+
+    async def find(self, request: Request) -> Receipt | ConsentReceipt:
+        """The receipt that the path names, where it is the caller's own. Raises Refusal not_found."""
         caller = await self.caller(request)
         await self.corridor.ledger.durable()
         try:
@@ -131,7 +142,7 @@ class Desk:
             raise Refusal("not_found") from None
         if isinstance(found, Retired) or found.tenant != caller.tenant:
             raise Refusal("not_found")
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        return found
 
     def consent(self, caller: Caller, given: ConsentGiven) -> Consent:
         """The consent as it is stored. Raises Refusal bad_field or region_not_allowed."""
@@ -156,26 +167,6 @@ class Desk:
             language=given.language[:16],
             given_at=now,
             until=now + lasts,
-        )
-
-    def remember(self, consent: Consent, what: str) -> None:
-        """Giving and withdrawing are receipts themselves."""
-        ledger, clock = self.corridor.ledger, self.corridor.clock
-        ledger.append(
-            ConsentReceipt(
-                id=ledger.next_id(),
-                at=int(clock.now().timestamp() * 1000),
-                act=what,
-                consent=consent.id,
-                tenant=consent.tenant,
-                consent_kind=consent.kind,
-                recipient=consent.recipient,
-                region=consent.region,
-                feature=consent.feature,
-                scope=consent.scope,
-                language=consent.language,
-                until=int(consent.until.timestamp() * 1000),
-            )
         )
 
 
@@ -230,6 +221,7 @@ def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
             Route("/v1/consents", refusing(desk.give), methods=["POST"]),
             Route("/v1/consents/{id}", refusing(desk.withdraw), methods=["DELETE"]),
             Route("/v1/receipts/{id}", refusing(desk.receipt), methods=["GET"]),
+            Route("/v1/receipts/{id}/proof", refusing(desk.proof), methods=["GET"]),
             Route("/{path:path}", refusing(nothing_here), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
         ]
     )

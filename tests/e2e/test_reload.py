@@ -14,8 +14,16 @@ def own(scripted):
     """operator.toml of the scripted node, put back afterwards."""
     path = scripted.home / "operator.toml"
     yield path
-    path.write_text(REHEARSAL_TOML, "utf-8")
+    put(path, REHEARSAL_TOML)
     scripted.node.reload()
+    assert until(lambda: lawful(scripted, "doubao") == 200)
+
+
+def put(path, text):
+    """In one step, as an editor saves: a reload never reads half a file."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(path)
 
 
 def until(check, seconds=20.0):
@@ -45,7 +53,7 @@ def test_a_filing_that_is_withdrawn_rules_the_route_out_after_a_reload_and_no_re
     assert lawful(scripted, "doubao") == 200
     caller = threading.Thread(target=knock)
     caller.start()
-    own.write_text(own.read_text("utf-8").replace('doubao = "rehearsal"', 'doubao = ""'), "utf-8")
+    put(own, own.read_text("utf-8").replace('doubao = "rehearsal"', 'doubao = ""'))
     scripted.node.reload()
     try:
         assert until(lambda: lawful(scripted, "doubao") == 451)
@@ -57,7 +65,7 @@ def test_a_filing_that_is_withdrawn_rules_the_route_out_after_a_reload_and_no_re
 
 
 def test_a_file_that_cannot_be_read_leaves_the_running_law_in_force(scripted, own):
-    own.write_text("mode = 'holiday'", "utf-8")
+    put(own, "mode = 'holiday'")
     scripted.node.reload()
     log = scripted.home / "run" / "w0.log"
     assert until(lambda: "law not reloaded" in log.read_text("utf-8"))

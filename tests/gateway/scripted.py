@@ -26,6 +26,7 @@ from corridor_parts import delta, ending, event
 
 from isthmus.core.clock import FakeClock
 from isthmus.core.config import Config
+from isthmus.core.errors import Refusal
 from isthmus.gateway import build
 from isthmus.gateway.door import Doors
 from isthmus.gateway.relay import relay
@@ -188,6 +189,11 @@ class Book:
         self.entries = []
         self.given = 0
         self.failed = None
+        self.behind = False
+
+    def check(self):
+        if self.failed is not None:
+            raise Refusal("ledger_failed", reason=self.failed)
 
     def next_id(self):
         self.given += 1
