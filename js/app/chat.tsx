@@ -87,7 +87,7 @@ function Log({ id, turns }: { id: string; turns: Turn[] }) {
     <>
       <h1 class="visually-hidden">{turns[0]?.text.slice(0, 60)}</h1>
       <div class="log" role="log" aria-live="off" aria-label={w.chats} ref={box} onScroll={look} tabIndex={0}>
-        {region()?.disclosure && <p class="disclosure">{region()!.disclosure}</p>}
+        {region()?.disclosure && <p class="disclosure"><bdi>{region()!.disclosure}</bdi></p>}
         {pairs.map((pair, index) => (
           <div class={index === pairs.length - 1 ? "pair pair-last" : "pair"} key={pair[0].id}>
             {pair.map((turn) => (turn.role === "user" ? <Question key={turn.id} turn={turn} /> : <Answer key={turn.id} turn={turn} label={turn.origin?.label || label()} />))}
@@ -238,7 +238,7 @@ function saidOf({ code, details, message }: Trouble): Said {
       return { text: w.e_cut };
     case "rate_limited":
     case "upstream_busy":
-      return { text: fill(w.e_quota, { time: fill(w.minutes, { n: /(\d+) s/.exec(message)?.[1] ?? "60" }) }) };
+      return { text: fill(w.e_quota, { time: clockIn(Number(/(\d+) s/.exec(message)?.[1] ?? 60)) }) };
     case "upstream_unavailable":
     case "upstream_timeout":
     case "upstream_broken":
@@ -264,6 +264,11 @@ function saidOf({ code, details, message }: Trouble): Said {
     default:
       return { text: w.e_other };
   }
+}
+
+/** The time of day `seconds` from now. */
+function clockIn(seconds: number): string {
+  return new Date(Date.now() + seconds * 1000).toLocaleTimeString(store.state.settings.language, { hour: "2-digit", minute: "2-digit" });
 }
 
 /** Grows to six lines; Enter sends on a desktop and never while an input method composes. */
@@ -302,7 +307,7 @@ function Composer({ busyNow, draft, last }: { busyNow: boolean; draft: string; l
           <button type="submit" class={draft.trim() ? "send on" : "send"} aria-label={w.send} title={w.send} aria-disabled={!draft.trim()}><Icon name="up" /></button>
         )}
       </form>
-      <p class="fine center"><Clauses text={finePrint()} /></p>
+      <p class="fine center"><bdi><Clauses text={finePrint()} /></bdi></p>
     </footer>
   );
 }

@@ -181,7 +181,10 @@ function PlainSheet({ turn, onClose }: { turn: Turn; onClose: () => void }) {
   );
 }
 
-window.addEventListener("hashchange", () => store.set({ route: location.hash }));
+window.addEventListener("hashchange", () => {
+  if (/[#&]key=/.test(location.hash)) void begin(); // a link with a key, opened while the page stands
+  else store.set({ route: location.hash });
+});
 window.addEventListener("online", () => store.set({ online: true }));
 window.addEventListener("offline", () => store.set({ online: false }));
 window.addEventListener("pagehide", () => store.flush());

@@ -2,10 +2,10 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, type Origin } from "../src/gateway.js";
-import { correctionType, type Change } from "../src/diff.js";
-import { changes } from "../src/diff.js";
+import { applied, changes, correctionType, type Change } from "../src/diff.js";
 import { Proofreader } from "../src/proofreader.js";
-import { byScript, Translator } from "../src/language.js";
+import { Translator } from "../src/language.js";
+import { byScript } from "../src/script.js";
 import { Rewriter, Summarizer } from "../src/writing.js";
 import { copy, label, words } from "./actions.js";
 import { langOf } from "./chat.js";
@@ -196,21 +196,11 @@ function Corrections({ result, onUse, onClose }: { result: Result; onUse: (text:
         </div>
         <div class="pair">
           <button type="button" class="plain-button" onClick={toggle}>{kept.has(at) ? w.restore : w.revert}</button>
-          <button type="button" class="primary-button" onClick={() => onUse(applied(result.input, all, kept))}>{w.useAll}</button>
+          <button type="button" class="primary-button" onClick={() => onUse(applied(result.input, all.filter((_, index) => !kept.has(index))))}>{w.useAll}</button>
         </div>
       </div>
     </div>
   );
-}
-
-function applied(input: string, all: Change[], kept: ReadonlySet<number>): string {
-  let out = "";
-  let from = 0;
-  all.forEach((change, index) => {
-    out += input.slice(from, change.start) + (kept.has(index) ? change.removed : change.added);
-    from = change.end;
-  });
-  return out + input.slice(from);
 }
 
 function DiffText({ input, all, at, kept }: { input: string; all: Change[]; at: number; kept: ReadonlySet<number> }) {

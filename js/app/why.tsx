@@ -54,7 +54,7 @@ export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void })
       {origin.notices.length > 0 && (
         <section>
           <h3>{w.notices}</h3>
-          {origin.notices.map((notice) => <p class="small">{spoken(notice, language)}</p>)}
+          {origin.notices.map((notice) => <p class="small"><bdi>{spoken(notice, language)}</bdi></p>)}
         </section>
       )}
       {rules.length > 0 && <Rules rules={rules} />}
@@ -126,7 +126,7 @@ function StopRow({ stop }: { stop: Stop }) {
       <span class={`stop ${stop.place}`}><Icon name={stop.icon} size={20} flip={stop.icon === "out"} /></span>
       <span class="stop-text">
         <strong>{stop.title}</strong>
-        <span dir="auto">{stop.text}</span>
+        <span><bdi>{stop.text}</bdi></span>
       </span>
     </li>
   );
@@ -169,7 +169,7 @@ function RuleRow({ rule }: { rule: Owed }) {
   return (
     <li>
       <span class="rule-text">
-        <span lang={w.duties[rule.rule] ? language : "en"}>{w.duties[rule.rule] ?? rule.duty}</span>
+        <span lang={w.duties[rule.rule] ? language : "en"}><bdi>{w.duties[rule.rule] ?? rule.duty}</bdi></span>
         <small>{law}</small>
       </span>
       <time dateTime={rule.since}>{rule.since}</time>

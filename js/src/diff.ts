@@ -28,6 +28,17 @@ export function changes(before: string, after: string): Change[] {
     : joined(walk(left, right), offset);
 }
 
+/** `before` with these changes made. */
+export function applied(before: string, made: readonly Change[]): string {
+  let out = "";
+  let from = 0;
+  for (const change of made) {
+    out += before.slice(from, change.start) + change.added;
+    from = change.end;
+  }
+  return out + before.slice(from);
+}
+
 type Step = ["=" | "-" | "+", string];
 
 function walk(a: string[], b: string[]): Step[] {

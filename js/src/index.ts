@@ -10,7 +10,7 @@ export * from "./gateway.js";
 export { changes, correctionType, type Change } from "./diff.js";
 export { configure, type Availability, type CreateCommon, type Mode, type Placement } from "./task.js";
 export type { ProofreadCorrection, ProofreadResult } from "./proofreader.js";
-export type { LanguageDetection } from "./language.js";
+export type { LanguageDetection } from "./script.js";
 export type { LanguageModelTool, PromptMessage } from "./language-model.js";
 export { LanguageDetector, LanguageModel, Proofreader, Rewriter, Summarizer, Translator, Writer };
 

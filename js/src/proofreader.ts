@@ -1,7 +1,7 @@
 // Proofreader: the W3C Proofreader API. A model gives the corrected text; what changed, where and of which type is
 // worked out from the two texts, so that it cannot disagree with them.
 
-import { changes, correctionType } from "./diff.js";
+import { applied, changes, correctionType } from "./diff.js";
 import { PROOFREAD_RULE } from "./prompts.js";
 import { availability, bare, deviceOrigin, native, placed, Task, worker, wishOf, type Availability, type CallOptions, type CreateCommon, type Worker } from "./task.js";
 
@@ -60,8 +60,11 @@ export class Proofreader extends Task {
       placed(this.#options).onOrigin?.(deviceOrigin());
       return this.#own.proofread(input, options);
     }
-    const correctedInput = keepEdges(input, await this.work.run(input, options));
-    const corrections = changes(input, correctedInput).map((change) => {
+    const mended = keepEdges(input, await this.work.run(input, options));
+    // Blanks and line breaks are the person's own: a model's other ones are no correction.
+    const found = changes(input, mended).filter((change) => change.removed.trim() || change.added.trim());
+    const correctedInput = applied(input, found);
+    const corrections = found.map((change) => {
       const correction: ProofreadCorrection = { startIndex: change.start, endIndex: change.end, correction: change.added };
       if (this.includeCorrectionTypes) correction.types = [correctionType(change)];
       if (this.includeCorrectionExplanations) correction.explanation = `${change.removed} → ${change.added}`;

@@ -1,16 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changes, correctionType } from "../src/diff.js";
+import { applied as make, changes, correctionType } from "../src/diff.js";
 
 function applied(before: string, after: string): string {
-  let out = "";
-  let from = 0;
-  for (const change of changes(before, after)) {
-    assert.equal(before.slice(change.start, change.end), change.removed);
-    out += before.slice(from, change.start) + change.added;
-    from = change.end;
-  }
-  return out + before.slice(from);
+  const found = changes(before, after);
+  for (const change of found) assert.equal(before.slice(change.start, change.end), change.removed);
+  return make(before, found);
 }
 
 test("the changes make one text out of the other", () => {

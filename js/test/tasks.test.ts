@@ -113,6 +113,22 @@ test("Proofreader gives the places of its corrections in the input", async () =>
   assert.equal(corrections[0].explanation, "recieved → received");
 });
 
+test("line breaks are the person's own, whatever the model did to them", async () => {
+  const { gateway } = saying("One mistake. Another.");
+  const { correctedInput, corrections } = await (await Proofreader.create({ gateway })).proofread("One mistke.\n\nAnother.");
+  assert.equal(correctedInput, "One mistake.\n\nAnother.");
+  assert.equal(corrections.length, 1);
+});
+
+test("the model is told the language of the text by name", async () => {
+  const { gateway, asked } = saying("x", "y");
+  const rewriter = await Rewriter.create({ gateway });
+  await rewriter.rewrite("方案有三个问题");
+  assert.match(asked[0].messages[0].content!, /Answer in Chinese/);
+  await rewriter.rewrite("123");
+  assert.match(asked[1].messages[0].content!, /language of the text/);
+});
+
 test("Translator names both languages and refuses a word that is no tag", async () => {
   const { gateway, asked } = saying("早上好");
   const translator = await Translator.create({ gateway, sourceLanguage: "en", targetLanguage: "zh-CN" });

@@ -1,0 +1,167 @@
+"""A real Chromium in front of a real node. Skipped, with the reason, where there is no Chromium; never run in CI.
+
+To run: pip install playwright; apt install chromium fonts-inter fonts-noto-cjk; pytest tests/browser
+(docs/phone.md). Screens are written to build/screens.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from isthmus.core.clock import SystemClock
+from isthmus.core.config import Config
+from isthmus.device.engine import free_port
+from isthmus.node import Node, prepare
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from standin import StandIn
+
+REPOSITORY = Path(__file__).parents[2]
+SCREENS = REPOSITORY / "build" / "screens"
+AXE = REPOSITORY / "js" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if os.environ.get("CI"):
+        pytest.skip("browser tests are not run in CI")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (docs/phone.md)")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on PATH (docs/phone.md)")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class House(NamedTuple):
+    """A node in front of the scripted stand-in: `answers.seen` holds what was really sent."""
+
+    url: str
+    key: str
+    answers: StandIn
+
+
+@pytest.fixture(scope="session")
+def house(chromium, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    config = Config(home=home, port=free_port(), workers=1)
+    key = prepare(config, SystemClock())
+    with StandIn() as answers:
+        node = Node(config, engine=answers.address, engine_key="engine-key", model="smollm2-135m")
+        node.start()
+        try:
+            node.wait_ready()
+            yield House(node.url, key, answers)
+        finally:
+            node.stop()
+
+
+class Phone:
+    """The app on one screen, as a person meets it. `outside` holds every address that is not the node's own."""
+
+    def __init__(self, page, house):
+        self.page = page
+        self.house = house
+        self.outside = []
+        self.broken = []
+        page.on("request", self._look)
+        page.on("pageerror", lambda error: self.broken.append(str(error)))
+
+    def _look(self, request):
+        if not request.url.startswith((self.house.url, "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def enter(self):
+        self.page.goto(f"{self.house.url}/#key={self.house.key}")
+        self.page.wait_for_selector(".home, .log")
+        return self
+
+    def ask(self, text):
+        self.page.fill("#ask", text)
+        self.page.click(".send")
+
+    def answered(self):
+        """The last answer's text, once it is whole."""
+        self.page.wait_for_selector(".pair-last .provenance .actions")
+        return self.page.inner_text(".pair-last .text")
+
+    def ask_partner(self, text):
+        """A question for the partner; returns when its sheet stands."""
+        self.page.click(".home .row-button:nth-child(3)")
+        self.ask(text)
+        self.page.wait_for_selector(".consent")
+
+    def choose(self, label, word):
+        """Another word in one of the header's fields (region, mode)."""
+        self.page.click(".place")
+        self.page.get_by_role("combobox", name=label).select_option(word)
+        self.page.keyboard.press("Escape")
+        self.page.wait_for_selector("dialog", state="detached")
+
+    def screen(self, name):
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(SCREENS / f"{name}.png"), animations="disabled")
+
+    def kept(self):
+        return self.page.evaluate("Object.keys(localStorage)")
+
+    def clipped(self):
+        """Elements that stick out sideways."""
+        return self.page.evaluate("""() => [...document.querySelectorAll("body *")].filter((each) => {
+            const box = each.getBoundingClientRect();
+            return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1)
+              && !each.closest(".tabs, .visually-hidden, pre, .chat-name") && getComputedStyle(each).visibility !== "hidden";
+        }).map((each) => each.className || each.tagName)""")
+
+    def complaints(self):
+        """What axe finds serious or critical on the page as it is."""
+        if not AXE.exists():
+            pytest.skip("axe-core is not installed (npm ci in js/)")
+        self.page.wait_for_timeout(300)  # colours are read when the sheet has come to rest
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            (each["id"], node["target"], node.get("failureSummary", ""))
+            for each in found["violations"]
+            for node in each["nodes"]
+            if each["impact"] in ("serious", "critical")
+        ]
+
+
+@pytest.fixture
+def phone(chromium, house):
+    """phone(**options): a fresh profile; options are those of a Playwright context."""
+    contexts = []
+
+    def make(width=390, height=844, locale="zh-CN", **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            locale=locale,
+            **{"has_touch": width < 900, "is_mobile": width < 900, "reduced_motion": "reduce", **options},
+        )
+        context.set_default_timeout(8000)
+        contexts.append(context)
+        return Phone(context.new_page(), house)
+
+    yield make
+    for context in contexts:
+        context.close()
