@@ -27,6 +27,7 @@ accept_drafts = false             # production: true accepts region files that n
 name = "rehearsal"                # who runs this service, as people should read it
 owner = "rehearsal"               # who owns the operator ...
 owner_country = "rehearsal"       # ... and where (ISO 3166-1, e.g. "SG"): some partners bar owners from some places
+minors = []                       # tenants whose service is directed to minors: there an unknown age is asked for
 location = "rehearsal"            # country of your private tier; "rehearsal" counts as wherever the question is asked
 
 [region.CN]
@@ -117,7 +118,8 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`mode` is "rehearsal" or "production". `location`: ISO country code of the private tier.
 
     `owner` and `owner_country` matter to partners that bar owners from some places. `accept_drafts`: in production,
-    region files count although no lawyer has signed them.
+    region files count although no lawyer has signed them. `minors`: tenants whose service is directed to minors, where
+    an age that is not stated is asked for (docs/decisions/003).
     """
 
     mode: str = REHEARSAL
@@ -126,6 +128,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owner_country: str = REHEARSAL
     location: str = REHEARSAL
     accept_drafts: bool = False
+    minors: tuple[str, ...] = ()
     region: Mapping[str, Facts] = {}
 
     def facts(self, region: str) -> Facts:

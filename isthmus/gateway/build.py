@@ -61,7 +61,12 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
     operator = operator_facts.load(Path(settings.home) / "operator.toml")
     home = Path(settings.home)
     house = House(
-        operator=operator, clock=clock, consents=consents, terms=term_lists.load(home), allowed=allow.load(home)
+        operator=operator,
+        clock=clock,
+        consents=consents,
+        terms=term_lists.load(home),
+        minors=frozenset(operator.minors),
+        allowed=allow.load(home),
     )
     partners = name_local_model(partner_files.load(), settings.model)
     table = Table.build(
@@ -146,10 +151,11 @@ def warm(table: Table, ring: KeyRing) -> None:
 
 
 async def warm_others(corridor: Corridor) -> None:
-    """Compile the other regions' first questions while requests are served already."""
+    """Compile the first questions of all regions that keys may choose, while requests are served already."""
     loop = asyncio.get_running_loop()
-    for region in tuple(corridor.table.regions):
-        await loop.run_in_executor(None, corridor.table.decide, Question((region,)))
+    for region in sorted({region for caller in corridor.ring if not caller.revoked for region in caller.regions}):
+        if region in corridor.table.regions:
+            await loop.run_in_executor(None, corridor.table.decide, Question((region,)))
 
 
 async def reload(corridor: Corridor, settings: Settings) -> None:
