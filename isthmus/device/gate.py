@@ -28,6 +28,8 @@ _REFUSALS = re.compile(
     r"我(?:无法|不能)(?:提供|回答|协助|帮助|处理|完成))",
     re.IGNORECASE,
 )
+_LATIN_WORD = re.compile(r"(?<![A-Za-z@./-])[a-z]{4,}(?![A-Za-z@/])")
+_NO_TEXT = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
 # Share of words that must be likely for an answer to count as sure; see benchmarks/features.
 LEAST = 0.35
 
@@ -140,6 +142,14 @@ def no_new_names(task: Task, value: Any) -> str:
     known = _known(task).lower()
     new = [name for name in facts.names(words(task, value)) if name.lower() not in known]
     return f"{len(new)} names are not in the source" if new else ""
+
+
+def all_translated(task: Task, value: Any) -> str:
+    """Into another script no ordinary word (small letters, four or more) of the source is carried over."""
+    if task.target not in {"zh", "ja", "ko", "ru", "ar", "th", "hi"}:
+        return ""
+    left = set(_LATIN_WORD.findall(words(task, value))) & set(_LATIN_WORD.findall(_NO_TEXT.sub(" ", task.text)))
+    return f"{len(left)} words are not translated" if left else ""
 
 
 def not_a_copy(task: Task, value: Any) -> str:

@@ -83,3 +83,10 @@ def test_a_summary_without_any_fact_of_its_source_says_too_little(task) -> None:
     assert gate.some_facts_kept(asked, "The library is closed.")
     assert not gate.some_facts_kept(asked, "Closed until 10 August.")
     assert not gate.some_facts_kept(task("summarize", "The library is closed."), "Closed.")
+
+
+def test_a_word_left_in_the_other_script_is_not_translated(task) -> None:
+    asked = task("translate", "I lost my suitcase, write to jo@mail.example or Anna.", target_language="zh")
+    assert gate.all_translated(asked, "我丢了 suitcase。") == "1 words are not translated"
+    assert gate.all_translated(asked, "我丢了箱子，写信给 jo@mail.example 或 Anna。") == ""
+    assert gate.all_translated(task("translate", "Bonjour", target_language="en"), "bonjour") == ""

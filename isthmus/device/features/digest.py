@@ -1,7 +1,8 @@
 """Digest: many notifications, each with a priority and one line, the pressing ones first.
 
 What a rule can tell is told by a rule: codes and alarms are pressing, offers and newsletters are not. The model judges
-the rest and writes the lines; where it drops a number, the notification's own words stand.
+the rest and writes the lines; where it invents a number, the notification's own words stand. The line comes before the
+priority, so that the model has said what a notification is about when it judges it.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class Entry(Withheld, msgspec.Struct):
 
 
 _SAY = {
-    "en": "Sort phone notifications. For each one write a priority: 'now' when somebody waits, something is due today "
-    "or there is danger; 'later' for news, offers and everything that can wait. And a line of at most 10 words that "
-    "keeps names, numbers and times. Answer as JSON, one entry for each notification, in order.",
-    "zh": "整理手机通知。为每条通知写出优先级：有人在等、今天到期或有危险为“now”；新闻、优惠等可以等的为“later”。"
-    "再写一行不超过20字的摘要，保留人名、数字和时间。以JSON作答，按顺序每条通知一项。",
+    "en": "Sort phone notifications. For each one write a line of at most 10 words that keeps names, numbers and "
+    "times, and then its priority. 'now': a person waits or needs help, an alarm or a warning, a ride, a flight, a "
+    "door, a meeting about to begin, a code. 'later': news, offers, games, memories, recommendations. Answer as JSON, "
+    "one entry for each notification, in order.",
+    "zh": "整理手机通知。为每条通知写一行不超过20字的摘要，保留人名、数字和时间，再写优先级。“now”：有人在等或需要"
+    "帮助、警报或预警、车到了、航班变动、会议即将开始、验证码。“later”：新闻、优惠、游戏、回忆、推荐。以JSON作答，按顺序每条通知一项。",
 }
 _EXAMPLES = {
     "en": (
@@ -57,10 +59,10 @@ _EXAMPLES = {
                 "3. Daily · Team wins the cup\n4. Calendar · Dentist in 15 minutes"
             ),
             (
-                '[{"priority":"now","line":"Anna is at the station, waiting"},'
-                '{"priority":"later","line":"ShopNow: 30% off all shoes"},'
-                '{"priority":"later","line":"Team wins the cup"},'
-                '{"priority":"now","line":"Dentist in 15 minutes"}]'
+                '[{"line":"Anna is at the station, waiting","priority":"now"},'
+                '{"line":"ShopNow: 30% off all shoes","priority":"later"},'
+                '{"line":"Team wins the cup","priority":"later"},'
+                '{"line":"Dentist in 15 minutes","priority":"now"}]'
             ),
         ),
     ),
@@ -71,8 +73,8 @@ _EXAMPLES = {
                 "3. 日报 · 球队夺冠\n4. 日历 · 15分钟后看牙医"
             ),
             (
-                '[{"priority":"now","line":"安娜已到车站，在等你"},{"priority":"later","line":"购物网鞋子7折"},'
-                '{"priority":"later","line":"球队夺冠"},{"priority":"now","line":"15分钟后看牙医"}]'
+                '[{"line":"安娜已到车站，在等你","priority":"now"},{"line":"购物网鞋子7折","priority":"later"},'
+                '{"line":"球队夺冠","priority":"later"},{"line":"15分钟后看牙医","priority":"now"}]'
             ),
         ),
     ),
@@ -112,10 +114,10 @@ def _shape(count: int) -> dict[str, Any]:
     entry = {
         "type": "object",
         "properties": {
-            "priority": {"type": "string", "enum": ["now", "later"]},
             "line": {"type": "string", "minLength": 1, "maxLength": 80},
+            "priority": {"type": "string", "enum": ["now", "later"]},
         },
-        "required": ["priority", "line"],
+        "required": ["line", "priority"],
         "additionalProperties": False,
     }
     return {"type": "array", "items": entry, "minItems": count, "maxItems": count}

@@ -50,7 +50,14 @@ FEATURE = Feature(
     render=render,
     parse=parse_text,
     show=show_text,
-    checks=(*gate.EVERY, gate.not_a_copy, gate.facts_kept, gate.nothing_invented, gate.length_between(0.35, 2.6)),
+    checks=(
+        *gate.EVERY,
+        gate.not_a_copy,
+        gate.all_translated,
+        gate.facts_kept,
+        gate.nothing_invented,
+        gate.length_between(0.35, 2.6),
+    ),
     at_once=200,
     long="join",
 )
