@@ -30,11 +30,12 @@ _ALIKE = dict(
     )
 )  # fmt: skip
 
-_INVISIBLE = (
+_RANGES = (
     (0x0300, 0x036F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),  # combining marks
     (0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F),  # variation selectors
     (0x115F, 0x1160), (0x3164, 0x3164), (0xFFA0, 0xFFA0), (0x2800, 0x2800), (0x034F, 0x034F),  # blank letters
 )  # fmt: skip
+_INVISIBLE = frozenset(chr(point) for low, high in _RANGES for point in range(low, high + 1))
 
 
 @cache
@@ -46,17 +47,17 @@ def _simplified() -> dict[str, str]:
 
 def _vanishes(character: str) -> bool:
     """Format characters and the marks listed above; other marks (vowels of Devanagari, voicing of kana) are meant."""
-    point = ord(character)
-    return unicodedata.category(character) == "Cf" or any(low <= point <= high for low, high in _INVISIBLE)
+    return character in _INVISIBLE or unicodedata.category(character) == "Cf"
 
 
 def _spell(character: str) -> str | None:
     if _vanishes(character):
         return None
-    if not character.isalnum() and not any(piece.isalnum() for piece in unicodedata.normalize("NFKC", character)):
+    composed = unicodedata.normalize("NFKC", character)
+    if not character.isalnum() and not any(piece.isalnum() for piece in composed):
         return character  # a sign stays the sign it is: only letters have a common spelling
     out = []
-    for piece in unicodedata.normalize("NFKC", character).lower():
+    for piece in composed.lower():
         if _vanishes(piece):
             continue
         base = unicodedata.normalize("NFKD", piece)[0] if "LATIN" in unicodedata.name(piece, "") else piece
