@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ask, busy, copy, edit, goOn, label, region, retry, stop, toast, whoOf, words } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
 import { Markdown } from "./markdown.js";
-import { AiLabel, Badge, Clauses, IconButton, RowButton, useWords } from "./parts.js";
+import { afterSheet, AiLabel, Badge, Clauses, IconButton, RowButton, useWords } from "./parts.js";
 import { store, type State, type Trouble, type Turn } from "./store.js";
 import { fill, shortLaw } from "./words.js";
 
@@ -330,7 +330,7 @@ export function PlusRows({ done }: { done: () => void }) {
     done();
   };
   const paste = () => void navigator.clipboard.readText().then(add, () => { toast(w.pasteFailed); done(); });
-  const go = (hash: string) => { done(); setTimeout(() => { location.hash = hash; }, 60); };
+  const go = (hash: string) => { done(); afterSheet(() => { location.hash = hash; }); };
   const rows: [IconName, string, () => void][] = [
     ["paste", w.paste, paste],
     ["file", w.file, () => file.current!.click()],

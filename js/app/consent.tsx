@@ -6,7 +6,7 @@ import { nameIn } from "./actions.js";
 import { Icon } from "./icons.js";
 import { Clauses, Sheet, useWords } from "./parts.js";
 import { store, type ConsentAsked } from "./store.js";
-import { fill, shortLaw, spoken, type Language } from "./words.js";
+import { fill, shortLaw, spoken, WORDS, type Language } from "./words.js";
 
 export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
   const language = (asked.sheet.language === "en" ? "en" : "zh-CN") as Language;
@@ -36,7 +36,7 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
       title={<Clauses text={say(sheet.title)} />}
       foot={foot}
     >
-      {sheet.reason && <p class="lead"><Clauses text={reason(sheet)} /></p>}
+      {sheet.reason && <p class="lead"><Clauses text={reason(sheet, language)} /></p>}
       {sheet.rehearsal && <p class="rehearsal-line"><Clauses text={say(sheet.rehearsal)} /></p>}
       <Outgoing asked={asked} partner={partner} />
       <dl class="facts">
@@ -53,11 +53,9 @@ function partnerIn({ sheet, preview }: ConsentAsked, language: Language): string
   return spoken(badge ?? nameIn(sheet.title), language);
 }
 
-/** The sheet's reason speaks of a device that was unsure; where none tried, only its second half is true. */
-function reason(sheet: Words): string {
-  const text = sheet.reason ?? "";
-  if (store.state.deviceModel) return text;
-  return text.split(/(?<=[。.])\s*/).filter(Boolean).slice(-1)[0] ?? text;
+/** The sheet's reason speaks of a device that was unsure; where none tried, it says only what is true. */
+function reason(sheet: Words, language: Language): string {
+  return store.state.deviceModel ? (sheet.reason ?? "") : WORDS[language].leaves;
 }
 
 /** The sentence on withdrawal without its law, which stands behind it in short. */

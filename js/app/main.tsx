@@ -7,7 +7,7 @@ import { begin, copy, enter, gateway, label, region, retry, toast } from "./acti
 import { ChatPage, PlusRows } from "./chat.js";
 import { ConsentSheet } from "./consent.js";
 import { DigestPage } from "./digest.js";
-import { Clauses, IconButton, RowButton, Sheet, useStore, useWords } from "./parts.js";
+import { afterSheet, Clauses, IconButton, RowButton, Sheet, useStore, useWords } from "./parts.js";
 import { change, ErasedPage, EraseSheet, PlaceFields, SettingsPage } from "./settings.js";
 import { store, type State, type Turn } from "./store.js";
 import { ToolsPage } from "./tools.js";
@@ -87,7 +87,7 @@ function ChatList({ state, done }: { state: State; done?: () => void }) {
   };
   const go = (hash: string) => {
     done?.();
-    setTimeout(() => { location.hash = hash; }, done ? 60 : 0);
+    afterSheet(() => { location.hash = hash; });
   };
   return (
     <nav aria-label={w.chats}>
@@ -145,7 +145,7 @@ function MoreRows({ turn, close }: { turn: Turn; close: () => void }) {
   const w = useWords();
   const then = (act: () => void) => () => {
     close();
-    setTimeout(act, 60);
+    afterSheet(act);
   };
   return (
     <div class="rows">

@@ -124,6 +124,14 @@ export function Sheet({ title, onClose, children, before, foot, class: more = ""
 
 let ours = 0; // steps back that we take ourselves
 
+/** Do `act` when the step back of a closing sheet has been taken, so that it cannot undo what `act` opens. */
+export function afterSheet(act: () => void): void {
+  requestAnimationFrame(() => {
+    if (ours === 0) act();
+    else window.addEventListener("popstate", () => setTimeout(act), { once: true });
+  });
+}
+
 /** Back closes the sheet. Returns what to do when it closes otherwise. */
 function openHistory(onBack: () => void): () => void {
   let open = true;

@@ -1,7 +1,7 @@
 // LanguageModel: the W3C Prompt API. A session keeps its messages; prompts append to it; a clone goes its own way.
 
 import type { Gateway, Message, Origin } from "./gateway.js";
-import { availability, bare, deviceOrigin, modelFor, native, placed, streamed, type Availability, type Placement } from "./task.js";
+import { availability, bare, deviceOrigin, modelFor, native, placed, streamed, type Availability, type Monitor, type Placement } from "./task.js";
 
 export interface PromptMessage {
   role: "system" | "user" | "assistant";
@@ -26,7 +26,7 @@ export interface LanguageModelOptions extends Placement {
   expectedInputs?: { type: string; languages?: string[] }[];
   expectedOutputs?: { type: string; languages?: string[] }[];
   signal?: AbortSignal;
-  monitor?: (monitor: EventTarget) => void;
+  monitor?: (monitor: Monitor) => void;
 }
 
 export interface PromptOptions {

@@ -20,9 +20,14 @@ export interface Placement {
   onOrigin?: (origin: Origin) => void;
 }
 
+/** What hears the progress of a download; a gateway has none to tell. */
+export interface Monitor extends EventTarget {
+  ondownloadprogress: ((this: Monitor, event: ProgressEvent) => unknown) | null;
+}
+
 export interface CreateCommon extends Placement {
   signal?: AbortSignal;
-  monitor?: (monitor: EventTarget) => void;
+  monitor?: (monitor: Monitor) => void;
   sharedContext?: string;
   expectedInputLanguages?: readonly string[];
   expectedContextLanguages?: readonly string[];

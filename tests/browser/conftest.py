@@ -114,8 +114,13 @@ class Phone:
         """Another word in one of the header's fields (region, mode)."""
         self.page.click(".place")
         self.page.get_by_role("combobox", name=label).select_option(word)
+        self.close_sheet()
+
+    def close_sheet(self):
+        """Esc, and the step back that goes with it."""
         self.page.keyboard.press("Escape")
         self.page.wait_for_selector("dialog", state="detached")
+        self.page.wait_for_function("!history.state")
 
     def screen(self, name):
         SCREENS.mkdir(parents=True, exist_ok=True)
