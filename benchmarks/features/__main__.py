@@ -2,15 +2,17 @@
 
     python -m benchmarks.features [FEATURE ...] [--split dev|held-out|all] [--each N] [--json] [--write]
 
-Items stand in data/<feature>.toml, written for this benchmark, in Chinese and English; every second one is for tuning (dev),
-the others are held out. An item's checks (`has`, `lacks`, `at_most`, `now`, `fields`, `is`) are apart from the gate's own.
+Items stand in data/<feature>.toml, written for this benchmark, in Chinese and English; every second one is for tuning
+(dev), the others are held out. An item's checks (`has`, `lacks`, `at_most`, `now`, `fields`, `is`) are apart from the
+gate's own.
 
     right        answers that meet their item's checks, of all
     let through  answers that the gate accepts, of all
     right then   of those, how many meet their checks
     with partner what a person gets right when all that the gate refuses goes to a partner that is always right
 
-Answers are kept in build/features.jsonl (this benchmark's own texts, nobody's content), so a run can be ended and gone on with.
+Answers are kept in build/features.<model>.jsonl (this benchmark's own texts, nobody's content), so that a run can be
+ended and gone on with. After a change of prompts or gate, delete what it concerns.
 """
 
 from __future__ import annotations
@@ -41,6 +43,10 @@ def items(feature: str) -> list[dict]:
         place = count[item["lang"]] = count.get(item["lang"], -1) + 1
         item |= {"name": f"{feature}/{item['lang']}/{place}", "split": "held-out" if place % 2 else "dev"}
     return found
+
+
+def total() -> int:
+    return sum(len(items(path.stem)) for path in (HERE / "data").glob("*.toml"))
 
 
 def options(feature: str, item: dict) -> dict:
@@ -119,9 +125,9 @@ def page(rows: list[dict], model: str) -> str:
     lines = [
         "# The device's features, measured",
         "",
-        f"`python -m benchmarks.features --write`, model `{model}`, {len(rows)} items; escalation off. The words of the",
-        "columns are explained at the head of `benchmarks/features/__main__.py`. With so few items a feature's figure is a",
-        "first sign, not a verdict.",
+        f"`python -m benchmarks.features --write`, model `{model}`, {len(rows)} items of {total()}; escalation off.",
+        "The words of the columns are explained at the head of `benchmarks/features/__main__.py`. With so few items a",
+        "feature's figure is a first sign, not a verdict.",
     ]
     for split in ("dev", "held-out"):
         mine = [row for row in rows if row["split"] == split]
@@ -160,7 +166,8 @@ def main() -> int:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
                 print(
-                    f"{row['item']:24} right {row['right']!s:5} gate {row['sure']!s:5} {row['seconds']:5} s {row['misses']}",
+                    f"{row['item']:24} right {row['right']!s:5} gate {row['sure']!s:5} {row['seconds']:5} s",
+                    row["misses"],
                     file=sys.stderr,
                 )
     rows = [row for row in done.values() if row["feature"] in names and asked.split in ("all", row["split"])]

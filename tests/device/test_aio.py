@@ -43,6 +43,16 @@ def test_every_feature_has_its_method(home, scripted, feature: str, given: objec
     assert asyncio.run(use()) == "on_device"
 
 
+def test_options_are_given_by_name(home, scripted) -> None:
+    async def use() -> tuple[object, object]:
+        async with AsyncDevice(voice=scripted('"Late"'), config=home, retry=False) as device:
+            text = "The train was late and then the bus broke down again."
+            short = await device.summarize(text, type="headline")
+            return short.value, (await device.extract("Late.", response_constraint={"type": "string"})).value
+
+    assert asyncio.run(use()) == ("Late", "Late")
+
+
 def test_a_cancelled_task_aborts_the_work(home, scripted) -> None:
     began, ended = threading.Event(), threading.Event()
     voice = scripted("x")

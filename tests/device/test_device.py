@@ -44,6 +44,15 @@ def test_every_feature_has_its_method(device, scripted, feature: str) -> None:
     assert last.result.text == result.text
 
 
+def test_options_are_given_by_name(device, scripted) -> None:
+    text = "The train was late and then the bus broke down again."
+    assert device(scripted("Late train")).summarize(text, type="headline").value == "Late train"
+    shape = {"type": "object", "properties": {"name": {"type": "string"}}}
+    assert device(scripted('{"name":"Anna"}')).extract("Anna is here.", response_constraint=shape).value == {
+        "name": "Anna"
+    }
+
+
 def test_a_language_is_detected_without_a_model(home) -> None:
     with Device(config=home) as made:
         assert made.detect_language("会议改到周一。")[0].detected_language == "zh"

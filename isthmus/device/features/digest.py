@@ -81,7 +81,8 @@ _EXAMPLES = {
 }
 _PRESSING = re.compile(
     r"verification code|security alert|one-time|\botp\b|urgent|asap|emergency|right now|overdue|waiting for you|"
-    r"验证码|紧急|立即|马上|尽快|预警|警报|逾期|异常登录|在等你",
+    r"\bin \d+ min|boarding|gate (?:has )?changed|delayed|cancell?ed|"
+    r"验证码|紧急|立即|马上|尽快|预警|警报|逾期|异常登录|在等你|\d+分钟后|登机|延误",
     re.IGNORECASE,
 )
 _IDLE = re.compile(
