@@ -30,8 +30,9 @@ _REFUSALS = re.compile(
 )
 _LATIN_WORD = re.compile(r"(?<![A-Za-z@./-])[a-z]{4,}(?![A-Za-z@/])")
 _NO_TEXT = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
-# Share of words that must be likely for an answer to count as sure; see benchmarks/features.
-LEAST = 0.35
+# Below this an answer counts as unsure. Measured with the 1.5B model (docs/device-measured.md): between 0.35 and 1 the
+# probabilities do not tell right answers from wrong ones, so only what the model itself hardly believes is refused.
+LEAST = 0.25
 
 
 def confidence(said: Said) -> float | None:
