@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 import sys
 import time
 import tomllib
@@ -121,19 +122,35 @@ def _line(feature: str, lang: str, group: list[dict]) -> str:
     return f"| {feature} | {lang} | {len(group)} | " + " | ".join(f"{rate:.0%}" for rate in rates) + " |"
 
 
-def page(rows: list[dict], model: str) -> str:
+def page() -> str:
+    """The committed table: every model that has kept answers, its held-out items apart from those used for tuning."""
     lines = [
         "# The device's features, measured",
         "",
-        f"`python -m benchmarks.features --write`, model `{model}`, {len(rows)} items of {total()}; escalation off.",
-        "The words of the columns are explained at the head of `benchmarks/features/__main__.py`. With so few items a",
-        "feature's figure is a first sign, not a verdict.",
+        "Made by `python -m benchmarks.features --write`; escalation off. The words of the columns are explained at",
+        "the head of `benchmarks/features/__main__.py`. With so few items a feature's figure is a first sign.",
+        "",
+        "How to read it. The items and their checks were written by the same hands as the prompts, and are short.",
+        "Smart replies and drafts are checked loosely (does one of three replies speak of the matter?). The words of",
+        "the digest's rules and its last prompt were chosen after a first look at twelve of its held-out items.",
     ]
-    for split in ("dev", "held-out"):
-        mine = [row for row in rows if row["split"] == split]
-        if mine:
-            lines += ["", f"## {split}", "", *table(mine)]
+    for kept in sorted(KEPT.parent.glob("features.*.jsonl")):
+        rows = read(kept)
+        lines += ["", f"## {kept.name.removeprefix('features.').removesuffix('.jsonl')}", ""]
+        lines += [f"{len(rows)} of {total()} items; {_seconds(rows)} s an answer (median, on two shared cores)."]
+        for split in ("held-out", "dev"):
+            mine = [row for row in rows if row["split"] == split]
+            if mine:
+                lines += ["", f"### {split}", "", *table(mine)]
     return "\n".join(lines) + "\n"
+
+
+def read(kept: Path) -> list[dict]:
+    return [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.exists() else []
+
+
+def _seconds(rows: list[dict]) -> float:
+    return statistics.median(row["seconds"] for row in rows if row["feature"] != "detect_language")
 
 
 def main() -> int:
@@ -149,7 +166,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/device-measured.md from all kept answers")
     asked = parser.parse_args()
     kept = KEPT.with_suffix(f".{asked.model}.jsonl")
-    done = {row["item"]: row for row in map(json.loads, kept.read_text("utf-8").splitlines())} if kept.exists() else {}
+    done = {row["item"]: row for row in read(kept)}
     names = asked.names or sorted(path.stem for path in (HERE / "data").glob("*.toml"))
     voice = Voice(*asked.engine.split(), model=asked.model) if asked.engine else None
     kept.parent.mkdir(exist_ok=True)
@@ -172,7 +189,7 @@ def main() -> int:
                 )
     rows = [row for row in done.values() if row["feature"] in names and asked.split in ("all", row["split"])]
     if asked.write:
-        PAGE.write_text(page(list(done.values()), asked.model), "utf-8")
+        PAGE.write_text(page(), "utf-8")
     print(json.dumps(rows, ensure_ascii=False, indent=1) if asked.json else "\n".join(table(rows)))
     return 0
 
