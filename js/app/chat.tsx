@@ -276,6 +276,7 @@ function Composer({ busyNow, draft, last }: { busyNow: boolean; draft: string; l
   const w = useWords();
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
+    if (CSS.supports("field-sizing", "content")) return;
     const box = field.current!;
     box.style.blockSize = "auto";
     box.style.blockSize = `${box.scrollHeight}px`;
