@@ -99,6 +99,7 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
 
 
 _FLUSHED = frozenset(("content", "reasoning_content", "refusal"))
+_READ = _FLUSHED | {"role", "tool_calls"}
 
 
 def texts(said: Said) -> dict[str, str]:
@@ -161,6 +162,10 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
         first = generic["choices"][0]
         put(first["message"], changed, by_place=True)
         first["finish_reason"] = ex.finish
+        if ex.blocked:
+            # What no stage reads (log-probabilities, fields unknown here) may repeat the forbidden words.
+            message = {name: value for name, value in first["message"].items() if name in _READ}
+            generic["choices"] = [{"index": 0, "message": message, "finish_reason": ex.finish}]
         body = msgspec.json.encode(generic)
     return splice(body, ex)
 

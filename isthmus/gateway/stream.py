@@ -141,6 +141,7 @@ class Stream:
         elif released:
             generic = _generic.decode(events[-1])
             generic["choices"][0]["delta"][channel] = released
+            generic["choices"][0].pop("logprobs", None)  # they spell what the stages hold back
             self._emit(b"data: %b\n\n" % msgspec.json.encode(generic), out)
         else:
             self._remember(events[-1])  # all of it may still become a forbidden word: it waits inside the stages
@@ -167,6 +168,7 @@ class Stream:
                 return
             generic = _generic.decode(event)
             answer.put(generic["choices"][0]["delta"], changed)
+            generic["choices"][0].pop("logprobs", None)
             event = msgspec.json.encode(generic)
         data = b"data: %b\n\n" % event
         if not self.committed and not out and not _says(said):

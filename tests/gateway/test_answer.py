@@ -97,6 +97,15 @@ def test_a_forbidden_word_ends_a_whole_answer_too():
     assert json.loads(out)["isthmus"]["blocked"] == ex.blocked == "test.word"
 
 
+def test_after_a_forbidden_word_nothing_that_no_stage_read_repeats_it():
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    body = said(content="fine BAD", role="assistant", annotations=[{"text": "BAD"}], tool_calls=[call])
+    body["choices"][0]["logprobs"] = {"content": [{"token": "BAD", "logprob": 0.0}]}
+    _, out = whole(body, forbid("BAD"))
+    assert b"BAD" not in out
+    assert message_of(out)["tool_calls"][0]["id"] == "call_1"
+
+
 def test_stages_that_close_an_answer_speak_before_the_isthmus_object_is_written():
     def label(ex):
         ex.label = "内容由AI生成"

@@ -147,6 +147,14 @@ def test_an_event_that_a_stage_changed_keeps_its_other_fields():
     assert heard.events[0] == {"choices": [{"delta": {"content": "A", "made_up": 1}}], "x": [5]}
 
 
+@pytest.mark.parametrize("more", [{}, {"tool_calls": [called("{}")]}])
+def test_probabilities_of_words_never_spell_what_is_held_back(more):
+    told = {"index": 0, "delta": {"content": "fine BA", **more}, "logprobs": {"content": [{"token": "fine BA"}]}}
+    heard = Talk(forbid("BAD")).say(event({"choices": [told]}), delta(content="D"), ending()).hear()
+    assert heard.text["content"].startswith("fine ")
+    assert "BA" not in json.dumps(heard.events)
+
+
 def test_a_tool_call_keeps_its_id_and_name_while_its_arguments_are_held_back():
     first = {**called('{"a":1}', name="weather"), "id": "call_1", "type": "function"}
     heard = Talk(hold(50)).say(ROLE, delta(tool_calls=[first]), ending("tool_calls")).hear()
