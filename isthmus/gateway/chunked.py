@@ -8,6 +8,7 @@ from isthmus.core.errors import Refusal
 from isthmus.gateway.head import FIELD_BYTES
 
 LINE_LIMIT = 4096  # bytes of a chunk size with its extensions, or of a trailer
+TRAILERS_LIMIT = 100
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\Z")
 
 
@@ -17,7 +18,7 @@ class Dechunker:
     `feed` gives the whole body when it is complete and None before; `rest` then holds what follows it.
     """
 
-    __slots__ = ("_left", "_limit", "_line", "_parts", "_size", "_trailers", "rest")
+    __slots__ = ("_dropped", "_left", "_limit", "_line", "_parts", "_size", "_trailers", "rest")
 
     def __init__(self, limit: int) -> None:
         self._line = b""  # a size line or trailer that is not whole yet
@@ -26,6 +27,7 @@ class Dechunker:
         self._size = 0
         self._limit = limit
         self._trailers = False
+        self._dropped = 0
         self.rest = b""
 
     def feed(self, data: bytes) -> bytes | None:
@@ -49,8 +51,8 @@ class Dechunker:
             elif not line:
                 self.rest = data
                 return b"".join(self._parts)
-            elif line.translate(None, FIELD_BYTES):
-                raise Refusal("bad_request", reason="a trailer with a control byte")
+            else:
+                self._drop_trailer(line)
 
     def _open_chunk(self, line: bytes) -> None:
         match = _SIZE.match(line)
@@ -62,6 +64,13 @@ class Dechunker:
             raise Refusal("body_too_large", limit=self._limit)
         self._left = size + 2 if size else 0
         self._trailers = not size
+
+    def _drop_trailer(self, line: bytes) -> None:
+        self._dropped += 1
+        if self._dropped > TRAILERS_LIMIT:
+            raise Refusal("headers_too_large", limit=f"{TRAILERS_LIMIT} trailers")
+        if line.translate(None, FIELD_BYTES):
+            raise Refusal("bad_request", reason="a trailer with a control byte")
 
     def _take_chunk(self, data: bytes) -> bytes:
         """Consume what belongs to the open chunk; what is left over is returned."""

@@ -82,7 +82,7 @@ class Door(asyncio.Protocol):
     """One connection. `on_header` and friends are llhttp's callbacks for the head that is being read."""
 
     __slots__ = (
-        "_chunked", "_doors", "_leaving", "_length", "_parts", "_pending", "_received", "_request",
+        "_began", "_chunked", "_doors", "_half", "_leaving", "_length", "_parts", "_pending", "_received", "_request",
         "deadline", "known", "reader", "task", "transport",
     )  # fmt: skip
 
@@ -91,6 +91,8 @@ class Door(asyncio.Protocol):
         self._pending = b""
         self._request: Request | None = None
         self._leaving = False
+        self._half = False  # the caller has said its last byte
+        self._began = 0.0
         self._reset_body()
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
@@ -133,6 +135,7 @@ class Door(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A half-closed caller may still wait for its answer; one that never finished its request may not."""
+        self._half = True
         return self.task is not None
 
     def expire(self) -> None:
@@ -186,7 +189,8 @@ class Door(asyncio.Protocol):
         if self._length or self._chunked is not None:
             if b"expect" in headers and len(data) == end + 4:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.deadline = self._doors.loop.time() + BODY_SECONDS
+            self._began = self._doors.loop.time()
+            self.deadline = self._began + BODY_SECONDS
         self._read_body(data[end + 4 :])
 
     def _read_body(self, data: bytes) -> None:
@@ -199,8 +203,8 @@ class Door(asyncio.Protocol):
         else:
             body, rest = self._count_body(data)
         if body is None:
-            # A body may be long but never slow: each BODY_RATE bytes buy it one more second.
-            self.deadline = max(self.deadline, self._doors.loop.time() + min(BODY_SECONDS, self._received / BODY_RATE))
+            # A body may be long but never slow: each BODY_RATE bytes buy it one more second, and time alone buys none.
+            self.deadline = self._began + BODY_SECONDS + self._received / BODY_RATE
             return
         request.body = body
         if self._doors.draining:
@@ -231,7 +235,7 @@ class Door(asyncio.Protocol):
         """The answer is out. Take the next request of this connection, or close it."""
         self.task = None
         self.reader = None
-        if not keep_alive or self._doors.draining:
+        if not keep_alive or self._doors.draining or (self._half and not self._pending):
             self.transport.close()
             return
         self.deadline = self._doors.loop.time() + IDLE_SECONDS

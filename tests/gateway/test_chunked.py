@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import Refusal
-from isthmus.gateway.chunked import LINE_LIMIT, Dechunker
+from isthmus.gateway.chunked import LINE_LIMIT, TRAILERS_LIMIT, Dechunker
 
 
 @given(st.data())
@@ -57,3 +57,10 @@ def test_an_empty_body_is_whole_at_once():
     chunks = Dechunker(4)
     assert chunks.feed(b"0\r\n\r\nnext") == b""
     assert chunks.rest == b"next"
+
+
+def test_trailers_are_counted():
+    chunks = Dechunker(9)
+    assert chunks.feed(b"0\r\n" + b"T: x\r\n" * TRAILERS_LIMIT) is None
+    with pytest.raises(Refusal, match="headers_too_large"):
+        chunks.feed(b"T: x\r\n")

@@ -253,6 +253,25 @@ def test_a_slow_body_gets_408():
     assert house.status == 408
 
 
+def test_a_byte_now_and_then_does_not_keep_a_long_body_alive():
+    house = House(limit=1 << 20).say(HEAD.replace(b": 5", b": 900000") + b"a" * 10 * door_room.BODY_RATE)
+    for _ in range(3):
+        house.loop.now += door_room.BODY_SECONDS - 0.1
+        house.doors.sweep()
+        house.say(b"a")
+    assert house.status == 408
+
+
+def test_a_long_body_that_keeps_its_pace_comes_through():
+    size = 30 * door_room.BODY_RATE
+    house = House(limit=size).say(HEAD.replace(b": 5", b": %d" % size))
+    for _ in range(30):
+        house.loop.now += 1.0
+        house.doors.sweep()
+        house.say(b"a" * door_room.BODY_RATE)
+    assert len(house.seen[0].body) == size
+
+
 def test_an_idle_connection_is_closed_without_a_word():
     house = House().say(HEAD + b"hello")
     house.door.finish(keep_alive=True)
@@ -274,6 +293,15 @@ def test_a_half_closed_caller_still_gets_its_answer():
     house = House().say(HEAD + b"hello")
     assert house.door.eof_received() is True
     assert House().door.eof_received() is False
+
+
+def test_a_half_closed_connection_ends_with_its_last_answer():
+    house = House().say(HEAD + b"hello", HEAD + b"again")
+    house.door.eof_received()
+    house.door.finish(keep_alive=True)
+    assert (len(house.seen), house.wire.closed) == (2, False)
+    house.door.finish(keep_alive=True)
+    assert house.wire.closed
 
 
 def test_a_slow_reader_pauses_whoever_feeds_it():
