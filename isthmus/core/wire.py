@@ -138,7 +138,7 @@ def decode_ask(body: bytes) -> Ask:
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 
 
-_PLACE = re.compile(r" - at `\$\.?([a-z_]*)")
+_PLACE = re.compile(r" - at `\$\.?([a-z_]*)[^`]*`\Z")  # at the end: what a caller wrote may look like one
 _NOTHING = ("Expected `str`, got `null`", "Expected `array`, got `null`")
 _MISSING = re.compile(r"missing required field `([a-z_]+)`")
 

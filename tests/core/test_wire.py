@@ -155,6 +155,7 @@ def test_one_answer_may_be_asked_for_by_its_number():
     [
         b'{"model":"auto","messages":[{"role":"user","content":["CANARY"]}]}',
         b'{"model":"auto","messages":[{"role":"CANARY","content":"x"}]}',
+        b'{"model":"auto","messages":[{"role":"CANARY - at `$.canary","content":"x"}]}',
         b'{"model":"auto","messages":[{"role":"user","content":"CANARY"}],"n":"CANARY"}',
         b'{"model":"auto","messages":[{"role":"user","content":"CANARY"}',
         b'{"model":"auto","messages":[{"role":"user","content":"CANARY\xff"}]}',
@@ -163,7 +164,7 @@ def test_one_answer_may_be_asked_for_by_its_number():
 def test_a_refusal_never_repeats_what_was_written(body):
     with pytest.raises(Refusal) as caught:
         decode_ask(body)
-    assert b"CANARY" not in caught.value.encode()
+    assert b"canary" not in caught.value.encode().lower()
 
 
 def test_questions_and_answers_cannot_be_printed():
