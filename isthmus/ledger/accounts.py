@@ -258,8 +258,8 @@ class Accounts:
         fresh = {consent.id: consent for consent in self.list_consents()}
         for consent in fresh.values():
             known = index.setdefault(consent.id, consent)
-            # A worker may know of a use that is not written yet, so `used` never goes back.
-            known.withdrawn, known.used = consent.withdrawn, known.used or consent.used
+            # A worker may know of a use or a withdrawal that is not written yet, so neither ever goes back.
+            known.withdrawn, known.used = known.withdrawn or consent.withdrawn, known.used or consent.used
         for gone in index.keys() - fresh.keys():
             index.pop(gone).withdrawn = True
 
@@ -294,7 +294,7 @@ class Accounts:
 
 _CONSENT_WORDS = ("id", "tenant", "kind", "recipient", "region", "feature", "scope", "subject", "language")
 
-_LONGEST = {each.name: each.type.length or 0 for each in _consents.c if isinstance(each.type, sa.String)}
+_LONGEST = {str(each.name): each.type.length or 0 for each in _consents.c if isinstance(each.type, sa.String)}
 
 
 def _consent(row: Any) -> Consent:

@@ -138,6 +138,7 @@ def test_a_consent_of_no_known_kind_is_refused(accounts, agree, field, value):
         accounts.give_consent(agree(**{field: value}))
     assert refusal.value.code == "bad_field"
     assert refusal.value.fields["field"] == field
+    assert field.encode() in refusal.value.encode()
 
 
 def test_of_two_who_use_a_consent_once_one_wins(accounts, agree):
@@ -159,6 +160,9 @@ def test_a_live_index_keeps_its_objects_and_sees_withdrawals(accounts, agree):
     assert index[one.id] is held
     assert (held.withdrawn, held.used) == (True, True)
     assert not index[two.id].withdrawn
+    index[two.id].withdrawn = True  # on its way to the disk
+    accounts.refresh_consents(index)
+    assert index[two.id].withdrawn
 
 
 def test_a_person_is_committed_to_and_can_be_forgotten(accounts, agree):
