@@ -175,8 +175,8 @@ export class Store {
     if ("subject" in change) keep(NAMES.subject, state.subject);
     if ("regions" in change) keep(NAMES.regions, state.regions);
     if ("chats" in change && !this.#saving) {
-      // Streams change a chat once per frame; writing it twice a second is enough to survive a reload.
-      this.#saving = window.setTimeout(() => this.flush(), 500);
+      // Streams change a chat once per frame; a page that goes away writes it all, so every two seconds is enough.
+      this.#saving = window.setTimeout(() => this.flush(), 2000);
     }
   }
 

@@ -1,6 +1,6 @@
 // The offline shell: the page and its parts, by version. Answers, keys and anything under /v1 never pass through here.
-const VERSION = "isthmus-59044add58";
-const SHELL = ["/", "/manifest.webmanifest", "/app/app-c5ce54c463.js", "/app/app-0dedd6ec50.css", "/app/icon.svg", "/app/icon-192.png"];
+const VERSION = "isthmus-0ab23b5aa0";
+const SHELL = ["/", "/manifest.webmanifest", "/app/app-8b2803fb50.js", "/app/app-0dedd6ec50.css", "/app/icon.svg", "/app/icon-192.png"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(SHELL)).then(() => self.skipWaiting()));
