@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device
 GATED := policy regions ledger
 
-.PHONY: up install test check bench-quick bench-stages docs lock clean
+.PHONY: up install test check bench-quick bench-stages js docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -57,6 +57,9 @@ bench-quick: .venv/run.stamp  ## CPU per request beside nginx in one run (needs 
 
 bench-stages: .venv/run.stamp  ## what each stage of the corridor costs
 	@$(BIN)/python -m benchmarks.stages
+
+js:  ## build the package and the phone app (needs Node 20); commit isthmus/web/static with it
+	cd js && npm ci --no-audit --no-fund && npm run types && npm test && npm run build
 
 lock: .venv/dev.stamp  ## resolve the versions anew: names, versions and digests, no addresses
 	$(COMPILE) --upgrade --output-file requirements/run.txt
