@@ -132,7 +132,7 @@ def page() -> str:
         "",
         "How to read it. The items and their checks were written by the same hands as the prompts, and are short.",
         "Smart replies and drafts are checked loosely (does one of three replies speak of the matter?). The words of",
-        "the digest's rules and its last prompt were chosen after a first look at twelve of its held-out items, and one",
+        "the digest's rules and its last prompt were chosen after a look at twelve of its held-out items, and one",
         "check of translate after one; eight items of each language came later to digest, proofread and translate.",
         "Some held-out answers were judged by a slightly stricter gate than today's (confidence below 0.35).",
     ]
