@@ -47,10 +47,12 @@ Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
 class Message(Withheld, msgspec.Struct):
-    """One message of the conversation; fields Isthmus does not read are kept in the raw body."""
+    """One message of the conversation. `prefix` and `partial` ask DeepSeek and Qwen to go on with it."""
 
     role: Role
     name: str | None = None
+    prefix: bool | None = None
+    partial: bool | None = None
     content: str | list[Part] | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
@@ -123,7 +125,7 @@ def decode_ask(body: bytes) -> Ask:
         fields = _top.decode(body)
         read = _read.decode(body)
         # A name given twice is read as its last value here, by others perhaps as its first: only what was read goes on.
-        fields["messages"] = msgspec.Raw(msgspec.json.encode(_generic.decode(fields["messages"])))
+        fields["messages"] = msgspec.Raw(msgspec.json.encode(_only_known(_generic.decode(fields["messages"]))))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _objection(error) from None
     messages = read.messages
@@ -136,6 +138,34 @@ def decode_ask(body: bytes) -> Ask:
         fields = {name: raw for name, raw in fields.items() if raw != _NULL}
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
+
+
+# What of a message goes on. Anything else would reach a partner unread: neither moderated nor masked.
+_MESSAGE = frozenset(
+    ("role", "name", "content", "reasoning_content", "tool_calls", "tool_call_id", "prefix", "partial")
+)
+_PART = frozenset(("type", "text", "image_url", "input_audio", "video_url", "file"))
+_CALL = frozenset(("id", "type", "index", "function"))
+_FUNCTION = frozenset(("name", "arguments"))
+
+
+def _only_known(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`messages`, whose shape was checked, with their known fields only."""
+    for message in messages:
+        _keep(message, _MESSAGE)
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            _keep(part, _PART)
+        for call in message.get("tool_calls") or ():
+            _keep(call, _CALL)
+            _keep(call.get("function") or {}, _FUNCTION)
+    return messages
+
+
+def _keep(found: dict[str, Any], known: frozenset[str]) -> None:
+    if not known.issuperset(found):
+        for name in found.keys() - known:
+            del found[name]
 
 
 _PLACE = re.compile(r" - at `\$\.?([a-z_]*)[^`]*`\Z")  # at the end: what a caller wrote may look like one

@@ -275,3 +275,22 @@ def test_what_cannot_be_rewritten_is_refused_when_it_is_read(value):
 def test_a_name_beside_a_message_is_a_text_like_any_other():
     ask = asked([{"role": "user", "name": "13812345678", "content": "hi"}])
     assert list(ask.texts()) == ["13812345678", "hi"]
+
+
+def test_what_nobody_reads_of_a_message_stays_here():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}", "x": "UNREAD"}}
+    known = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "t", "cache": {"x": "UNREAD"}}]},
+        {"role": "assistant", "content": "a", "prefix": True, "refusal": "UNREAD", "UNREAD": 1},
+        {
+            "role": "assistant",
+            "function_call": {"name": "f", "arguments": "UNREAD"},
+            "tool_calls": [{"custom": "UNREAD"}],
+        },
+    ]
+    kept = json.loads(bytes(asked(known).fields["messages"]))
+    assert "UNREAD" not in json.dumps(kept)
+    assert kept[0]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+    assert kept[1] == {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "t"}]}
+    assert kept[2] == {"role": "assistant", "content": "a", "prefix": True}
