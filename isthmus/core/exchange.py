@@ -112,7 +112,7 @@ class Exchange(Withheld):
         self.shown = False
 
     def text(self) -> bytes:
-        """All text of the question as UTF-8, messages joined by newlines; made once, shared by all scanners."""
+        """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""
         if self.in_text is None:
-            self.in_text = "\n".join(self.ask.texts()).encode("utf-8", "surrogatepass")
+            self.in_text = "\n".join((*self.ask.texts(), *self.ask.beside())).encode("utf-8", "surrogatepass")
         return self.in_text

@@ -102,6 +102,17 @@ class Ask(Withheld):
         for message in self.messages:
             yield from message.texts()
 
+    def beside(self) -> Iterator[str]:
+        """What else a model reads: parts of a message as it joins them, and every text of tools, formats and stops."""
+        for message in self.messages:
+            content = message.content
+            if isinstance(content, list) and len(content) > 1:
+                yield "".join(part.text for part in content if part.text is not None)
+        for name in _READ_RAW:
+            raw = self.fields.get(name)
+            if raw is not None:
+                yield from _strings(_generic.decode(raw))
+
 
 class _Read(Withheld, msgspec.Struct):
     """The fields that are read, decoded in one pass."""
@@ -126,6 +137,9 @@ def decode_ask(body: bytes) -> Ask:
         read = _read.decode(body)
         # A name given twice is read as its last value here, by others perhaps as its first: only what was read goes on.
         fields["messages"] = msgspec.Raw(msgspec.json.encode(_only_known(_generic.decode(fields["messages"]))))
+        for name in _READ_RAW:
+            if name in fields:
+                fields[name] = msgspec.Raw(msgspec.json.encode(_generic.decode(fields[name])))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _objection(error) from None
     messages = read.messages
@@ -138,6 +152,24 @@ def decode_ask(body: bytes) -> Ask:
         fields = {name: raw for name, raw in fields.items() if raw != _NULL}
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
+
+
+# Fields beside the messages that hold texts; what was read of them is what goes on, too.
+_READ_RAW = ("tools", "tool_choice", "response_format", "stop", "reasoning_effort")
+
+
+def _strings(document: Any) -> Iterator[str]:
+    """Every string of a JSON document, names included, in any depth and in no promised order."""
+    waiting = [document]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting.extend(found)
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
 
 
 # What of a message goes on. Anything else would reach a partner unread: neither moderated nor masked.

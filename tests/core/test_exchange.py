@@ -23,6 +23,11 @@ def test_all_text_of_the_question_is_one_block_of_utf8():
     assert exchange().text() == "a\n会".encode()
 
 
+def test_what_stands_beside_the_messages_is_part_of_the_block():
+    body = b'{"model":"auto","messages":[{"role":"user","content":"a"}],"stop":["b"]}'
+    assert exchange(body).text() == b"a\nb"
+
+
 def test_the_block_is_made_once_and_shared_by_all_scanners():
     ex = exchange()
     assert ex.text() is ex.text()

@@ -294,3 +294,28 @@ def test_what_nobody_reads_of_a_message_stays_here():
     assert kept[0]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
     assert kept[1] == {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "t"}]}
     assert kept[2] == {"role": "assistant", "content": "a", "prefix": True}
+
+
+def test_texts_beside_the_messages_are_found_in_any_depth():
+    parts = [{"type": "text", "text": "cut in "}, {"type": "image_url"}, {"type": "text", "text": "two"}]
+    deep = json.loads("[" * 400 + '"deep"' + "]" * 400)
+    more = {"tools": [{"function": {"name": "f", "parameters": {"p": deep}}}], "stop": "halt", "seed": 1}
+    ask = asked([{"role": "user", "content": parts}, {"role": "user", "content": "alone"}], **more)
+    assert sorted(ask.beside()) == sorted(["cut in two", "function", "name", "f", "parameters", "p", "deep", "halt"])
+
+
+@pytest.mark.parametrize("raw", [b'"\\ud800"', b"1e400", b"[" * 990 + b"]" * 990])
+def test_what_is_read_beside_the_messages_can_be_read(raw):
+    body = b'{"model":"auto","messages":[{"role":"user","content":"x"}],"tools":%b}' % raw
+    try:
+        ask = decode_ask(body)
+    except Refusal:
+        return
+    assert list(ask.beside()) == []
+
+
+def test_a_name_given_twice_inside_a_tool_is_one_name():
+    raw = b'{"description":"unseen","description":"seen"}'
+    ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"x"}],"tools":[%b]}' % raw)
+    assert list(ask.beside()) == ["seen", "description"]
+    assert b"unseen" not in bytes(ask.fields["tools"])
