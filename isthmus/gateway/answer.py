@@ -47,21 +47,20 @@ def header_lines(ex: Exchange) -> bytes:
     plan = ex.plan
     assert plan is not None
     route = plan.route
-    return _HEADERS % (
-        _ascii(route.name),
-        _ascii(route.model),
-        route.tier.encode(),
-        _ascii(route.badge),
-        _ascii(ex.label),
-        _ascii("; ".join(ex.notices)),
-        ex.id.encode(),
-    )
+    fixed = _fixed.get((route.name, route.badge))
+    if fixed is None:
+        fixed = _fixed[route.name, route.badge] = _ROUTE % (
+            _ascii(route.name),
+            _ascii(route.model),
+            route.tier.encode(),
+            _ascii(route.badge),
+        )
+    return _REST % (fixed, _ascii(ex.label), _ascii("; ".join(ex.notices)), ex.id.encode())
 
 
-_HEADERS = (
-    b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\n"
-    b"isthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n"
-)
+_ROUTE = b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\n"
+_REST = b"%bisthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n"
+_fixed: dict[tuple[str, str], bytes] = {}  # one entry a route
 _SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 _known: dict[str, bytes] = {}
 
