@@ -8,7 +8,7 @@ It speaks the OpenAI chat wire on loopback. A word in the last user message choo
     die:N             breaks off after N stream events           garbage    answers with bytes that are not its wire
     hang              accepts and never answers                  error200   reports an error inside a 200 stream
     nodone            ends a stream without [DONE]               lying      announces more bytes than it sends
-    empty             ends a stream before any content
+    empty             ends a stream before any content       drop       takes the request and closes
     wait              streams three events, then waits for `release` before the rest
 """
 
@@ -92,6 +92,9 @@ class StandIn:
         name, _, value = word.partition(":")
         if name == "hang":
             await asyncio.Event().wait()
+        if name == "drop":
+            writer.transport.abort()
+            return False
         if name == "status":
             return await plain(writer, int(value), {"error": {"message": "secret upstream text", "code": "x"}})
         if name == "garbage":

@@ -60,7 +60,10 @@ def command(
             break
         except Refusal as refusal:
             sheet = (refusal.extra or {}).get("sheet")
-            if sheet is None or len(consents) > SHEETS or not (yes or (not as_json and agreed(sheet))):
+            if sheet is None or len(consents) > SHEETS:
+                raise
+            if not (yes or (not as_json and agreed(sheet))):
+                print("Nothing was sent. --yes gives this consent, this once.", file=sys.stderr)
                 raise
             consents.append(give(address, secret, given, sheet))
             given["isthmus-consent"] = ",".join(consents)

@@ -150,6 +150,9 @@ def decode_ask(body: bytes) -> Ask:
     if _NULL in fields.values():
         # Some official clients (Ark's) send null for what the caller left out: null means absent.
         fields = {name: raw for name, raw in fields.items() if raw != _NULL}
+    if any(isinstance(m.content, list) and any(part.type != "text" for part in m.content) for m in messages):
+        # Nothing here can look into an image, a sound or a file yet, and what is not looked at does not leave.
+        raise Refusal("bad_field", field="messages", reason="only text parts are taken yet")
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 

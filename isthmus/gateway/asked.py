@@ -14,6 +14,7 @@ from isthmus.core.exchange import Exchange
 from isthmus.gateway.head import Request
 
 _PREFIX = b"isthmus-"
+REGIONS = 3  # laws that may bind one question; each mix is compiled when it is first asked for
 
 
 class Asked(NamedTuple):
@@ -37,6 +38,8 @@ class Asked(NamedTuple):
         except ValueError as error:
             raise Refusal("bad_header", field="isthmus-age", reason=str(error)) from None
         regions = tuple(self.region.replace(",", " ").split())
+        if len(regions) > REGIONS:
+            raise Refusal("bad_header", field="isthmus-region", reason=f"at most {REGIONS} regions at once")
         for region in regions:
             if region not in known:
                 raise Refusal("unknown_region", region=_shown(region), known=", ".join(sorted(known)))

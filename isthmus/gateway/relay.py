@@ -34,6 +34,8 @@ from isthmus.policy.receipt import compose
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
 
+_CLAIMED = "claimed"
+_ASKED = 512  # combinations of headers whose decision is at hand
 _OK = 200
 _LOADING = 503
 _PAUSE = 0.1  # seconds between two looks at an engine that is starting
@@ -43,10 +45,11 @@ _FAILED = 500  # statuses from here on are failures of Isthmus or of a route, no
 class RouteFailed(Exception):
     """One route could not answer, through no fault of the caller: the next lawful one may be tried."""
 
-    def __init__(self, outcome: str, refusal: Refusal) -> None:
+    def __init__(self, outcome: str, refusal: Refusal, *, transport: bool = False) -> None:
         super().__init__(outcome)
         self.outcome = outcome
         self.refusal = refusal
+        self.transport = transport  # the address itself failed, whatever was asked of it
 
 
 class Corridor(msgspec.Struct):
@@ -85,7 +88,10 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         ex.stream = ex.ask.stream
         ex.decision = decide(c, asked)  # 5 decision: one look-up
         failure: Refusal | None = None
+        broken: set[tuple[str, int]] = set()
         for plan in c.chooser.choose(ex.decision, ex.ask.model):  # 7 choose: lawful and healthy, in order
+            if (plan.route.host, plan.route.port) in broken:
+                continue  # another name for an address that has just failed
             enter(ex, plan)
             started = c.clock.monotonic()
             try:
@@ -93,6 +99,8 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                     stage(ex)
                 for wait in plan.awaited:
                     await wait(ex)
+                if ex.relies:
+                    await claim(c, ex)
                 keep_alive = await attempt(c, ex, plan, request, door)  # 8 dialect, upstream; 9 stream
                 conclude(c, ex, plan, c.clock.monotonic() - started)
                 break
@@ -101,6 +109,8 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                 record(ex, plan, "skipped", skipped.refusal.code, 0.0)
             except RouteFailed as failed:
                 failure = failed.refusal
+                if failed.transport:
+                    broken.add((plan.route.host, plan.route.port))
                 record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
                 c.breakers.failed(plan.route.name)
         else:
@@ -118,8 +128,6 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         if not told:
             keep_alive = fail(ex, request, door)  # a mistake of ours: the caller hears of it, the log has its place
         if ex is not None:
-            for consent_id in ex.held.get(("consent", "used"), ()):
-                c.news.spent(consent_id)
             c.ledger.append(compose(ex, c.clock))  # 10 settle: the receipt is queued, the ledger commits in groups
         door.finish(keep_alive)
 
@@ -152,12 +160,21 @@ def check_standing(c: Corridor, ex: Exchange) -> None:
         raise Refusal("overloaded", retry_after=1)
 
 
+async def claim(c: Corridor, ex: Exchange) -> None:
+    """A consent for one use is claimed in the accounts before anything is sent: of two who try, one wins."""
+    for consent in ex.relies:
+        if consent.scope == "once" and (_CLAIMED, consent.id) not in ex.held:
+            if not await c.news.spent(consent.id):
+                raise Refusal("consent_invalid", reason="it was for one use, and has been used")
+            ex.held[(_CLAIMED, consent.id)] = True
+
+
 def decide(c: Corridor, asked: Asked) -> Decision:
     """The decision for what the headers say; remembered, because few combinations occur."""
     decision = c.asked.get(asked)
     if decision is None:
         decision = c.table.decide(asked.question(c.table.regions))
-        if len(c.asked) > 4096:
+        if len(c.asked) >= _ASKED:
             c.asked.clear()
         c.asked[asked] = decision
     return decision
@@ -226,8 +243,9 @@ async def send(
 ) -> tuple[Answer | str, Stream | None]:
     """One exchange with the plan's route: its answer, or the word for how it failed, and the stream if one was asked.
 
-    Tried again only while nothing was received: at once when a pooled connection turns out to be dead, and for
-    ENGINE_PATIENCE seconds when a local engine is starting (it refuses connections, then answers 503).
+    Tried again only where the route cannot have worked on it: at once when a pooled connection turns out to be dead,
+    and for ENGINE_PATIENCE seconds while a local engine loads (503). A request that ends a fresh connection without an
+    answer is never repeated: it may be what broke the engine.
     """
     route = plan.route
     patience = c.clock.monotonic() + ENGINE_PATIENCE if is_local(route) else 0.0
@@ -245,7 +263,7 @@ async def send(
         try:
             got = await connection.exchange(wire, stream)
         except UpstreamError as error:
-            if error.word != "unavailable" or not (connection.reused or c.clock.monotonic() < patience):
+            if error.word != "unavailable" or not connection.reused:
                 return error.word, stream
         else:
             if got.status != _LOADING or c.clock.monotonic() >= patience:
@@ -278,10 +296,16 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
 def failed(route: Route, word: str) -> RouteFailed:
     """The enumerated failure for a transport word of gateway.upstream."""
     if word == "timeout":
-        return RouteFailed("timeout", Refusal("upstream_timeout", route=route.badge, limit="its deadline"))
+        return RouteFailed(
+            "timeout", Refusal("upstream_timeout", route=route.badge, limit="its deadline"), transport=True
+        )
     if word == "unavailable":
-        return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
-    return RouteFailed(word, Refusal("upstream_broken" if word == "broken" else "upstream_lost", route=route.badge))
+        return RouteFailed(
+            "unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5), transport=True
+        )
+    return RouteFailed(
+        word, Refusal("upstream_broken" if word == "broken" else "upstream_lost", route=route.badge), transport=True
+    )
 
 
 def judge(route: Route, got: Answer) -> RouteFailed | Refusal:

@@ -35,6 +35,16 @@ def _between(low: float, high: float, decoder: msgspec.json.Decoder[Any] = _numb
     return check
 
 
+def _flag(raw: msgspec.Raw) -> bool:
+    """Either true or false."""
+    return bytes(raw) in (b"true", b"false")
+
+
+def _effort(raw: msgspec.Raw) -> bool:
+    """One of none, minimal, low, medium, high, xhigh."""
+    return bytes(raw) in (b'"none"', b'"minimal"', b'"low"', b'"medium"', b'"high"', b'"xhigh"')
+
+
 _MANY = 1 << 20
 _whole = _between(1, _MANY, _integer)
 
@@ -49,13 +59,13 @@ FIELDS: dict[str, Callable[[msgspec.Raw], bool] | None] = {
     "frequency_penalty": _between(-2, 2),
     "seed": _between(-(2**63), 2**63 - 1, _integer),
     "top_logprobs": _between(0, 20, _integer),
-    "logprobs": None,
+    "logprobs": _flag,
     "stop": None,
     "tools": None,
     "tool_choice": None,
-    "parallel_tool_calls": None,
+    "parallel_tool_calls": _flag,
     "response_format": None,
-    "reasoning_effort": None,
+    "reasoning_effort": _effort,
 }
 # Read by the corridor itself and written anew below, so never passed on as they came.
 OWN = frozenset(
@@ -97,7 +107,7 @@ def _require(check: Callable[[msgspec.Raw], bool], raw: msgspec.Raw, name: str) 
     except msgspec.MsgspecError:
         fits = False
     if not fits:
-        raise Refusal("bad_field", field=name, reason=f"it must be {check.__doc__}")
+        raise Refusal("bad_field", field=name, reason=f"it must be {str(check.__doc__).rstrip('.').lower()}")
 
 
 def read_answer(body: bytes) -> Answer:

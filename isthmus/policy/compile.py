@@ -45,6 +45,7 @@ from isthmus.regions.schema import HOUSE_ID, Region
 
 # Decisions remembered at most; a key's regions and the closed words bound them far below this in practice.
 LIMIT = 200_000
+MIXES = 64  # single regions and mixes of regions that are kept compiled
 
 
 class Table:
@@ -154,6 +155,9 @@ class Table:
     def _compiler(self, where: tuple[str, ...]) -> Compiler:
         found = self._compilers.get(where)
         if found is None:
+            if len(self._compilers) >= MIXES:  # each mix of regions is some hundred kilobytes
+                self._compilers.clear()
+                self._known.clear()
             regions = tuple(self.regions[name] for name in where)
             bounds = index(self._bounds(where))
             found = self._compilers[where] = Compiler(regions, bounds, self._sites, self._house, self._duties)

@@ -53,6 +53,7 @@ def test_a_bad_body_is_refused_with_its_code_and_a_receipt_and_nothing_goes_upst
     ("headers", "status", "code"),
     [
         ({"isthmus_region": "XX"}, 400, "unknown_region"),
+        ({"isthmus_region": "CN, EU, US, KR"}, 400, "bad_header"),
         ({"isthmus_feature": "mindreading"}, 400, "bad_header"),
         ({"isthmus_age": "young"}, 400, "bad_header"),
         ({"isthmus_data": "secret"}, 400, "bad_header"),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -81,6 +82,29 @@ def test_failover_goes_to_the_next_lawful_route_and_the_receipt_tells(scripted):
     partners = {attempt["route"].partition("/")[0] for attempt in receipt["attempts"]}
     assert partners == {"local", "doubao", "qwen", "deepseek"}
     assert {attempt["outcome"] for attempt in receipt["attempts"]} <= {"unavailable", "skipped"}
+
+
+def test_a_request_that_breaks_its_engine_is_not_repeated_elsewhere(scripted):
+    given = {"kind": "separate", "recipient": "doubao", "region": "CN", "scope": "always"}
+    consent = scripted.post(given, path="/v1/consents").json()["id"]
+    scripted.ask("plain")  # a connection is open and idle
+    before = scripted.answers.calls
+    answer = scripted.ask("drop", headers={"isthmus_consent": consent})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_unavailable")
+    # At most once more, on a fresh connection, because an idle one may have died by itself.
+    assert scripted.answers.calls - before <= 2
+
+
+def test_a_consent_for_one_use_serves_one_of_many_who_come_together(place):
+    given = {"kind": "separate", "recipient": "doubao", "region": "CN", "scope": "once"}
+    consent = place.post(given, path="/v1/consents").json()["id"]
+
+    def use(_):
+        return place.ask("hi", model="doubao", max_tokens=2, headers={"isthmus_consent": consent}).status_code
+
+    with ThreadPoolExecutor(12) as crowd:
+        heard = list(crowd.map(use, range(12)))
+    assert sorted(heard) == [200] + [403] * 11
 
 
 def test_a_caller_who_leaves_gets_an_aborted_receipt_and_the_partner_is_let_go(scripted):

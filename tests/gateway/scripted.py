@@ -216,8 +216,10 @@ class Silence:
         if self.fresh is not None:
             self.fresh()
 
-    def spent(self, consent_id):
+    async def spent(self, consent_id):
+        fresh = consent_id not in self.used
         self.used.append(consent_id)
+        return fresh
 
 
 class Wire:
