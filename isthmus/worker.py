@@ -61,6 +61,7 @@ async def run(settings: Settings) -> None:
     chores = [
         loop.create_task(keep_house(doors, corridor, stale)),
         loop.create_task(keep_law(corridor, settings, stale)),
+        loop.create_task(warm_others(corridor)),
     ]
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
@@ -113,7 +114,6 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> 
 
 async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event) -> None:
     """Read the law anew when told; a file that cannot be read leaves the running table in force, and says so."""
-    await warm_others(corridor)
     while True:
         await stale.wait()
         stale.clear()
