@@ -126,6 +126,11 @@ class Ledger:
         """Whether the disk is so slow that more should not be taken on; it passes when the queue is written."""
         return len(self._queue) > QUEUE
 
+    @property
+    def waiting(self) -> int:
+        """How many entries are queued and not yet written."""
+        return len(self._queue)
+
     def check(self) -> None:
         """Raises Refusal ledger_failed when nothing can be remembered any more."""
         if self.failed is not None:

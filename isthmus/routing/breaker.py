@@ -51,3 +51,8 @@ class Breakers:
         if self._states and route in self._states:
             del self._states[route]
             self.any_open = any(state.opened for state in self._states.values())
+
+    def open_routes(self) -> list[str]:
+        """The routes that rest now."""
+        now = self._clock.monotonic()
+        return [route for route, state in self._states.items() if state.rest_until > now]
