@@ -49,6 +49,24 @@ TABLE: dict[str, Row] = {
     "unsupported_media": Row(415, _CALLER, 2, "The body must be application/json, without content coding."),
     "headers_too_large": Row(431, _CALLER, 2, "The request line or headers are larger than {limit}. Send fewer."),
     "rate_limited": Row(429, "rate_limit_error", 1, "This key has used its {limit}. Try again in {retry_after} s."),
+    "budget_spent": Row(
+        429,
+        "insufficient_quota",
+        1,
+        "This request does not fit into what is left of {limit}. It opens anew in {retry_after} s, or when raised.",
+    ),
+    "price_unknown": Row(
+        503,
+        "server_error",
+        3,
+        "{route} has no known price, and a budget of money binds this key. The operator must add one.",
+    ),
+    "quota_unavailable": Row(
+        503,
+        "server_error",
+        5,
+        "The budgets of this key cannot be read, so nothing is spent. Try again in {retry_after} s.",
+    ),
     # who is asking
     "missing_key": Row(401, _AUTH, 4, "No key was sent. Use the header: Authorization: Bearer <key>."),
     "invalid_key": Row(401, _AUTH, 4, "This key is not known. `isthmus keys list` shows the keys that exist."),
@@ -101,6 +119,9 @@ TABLE: dict[str, Row] = {
     "ledger_busy": Row(503, "server_error", 1, "Another process writes shard {shard} of the ledger. Stop it first."),
     "unknown_receipt": Row(404, _CALLER, 2, "No receipt here has the id {id}. It may not be written yet."),
     "unknown_key": Row(404, _CALLER, 2, "No key here has the id {id}. `isthmus keys list` shows the keys that exist."),
+    "unknown_budget": Row(
+        404, _CALLER, 2, "No budget here has the id {id}. `isthmus budget list` shows those that exist."
+    ),
     "unknown_consent": Row(
         404, _CALLER, 2, "No consent here has the id {id}. `isthmus consent list` shows those that exist."
     ),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Caller(msgspec.Struct):
     """Who asks: one key, its tenant and powers. Mutable in one way only: `revoked` becomes true while streams run.
 
-    `consents` are consent ids that stand for every request of this key.
+    `consents` are consent ids that stand for every request of this key. `organisation` is its tenant's; `limited` says
+    that a budget binds it (policy.quota), so that whoever has none pays one test.
     """
 
     key_id: str
@@ -32,6 +33,8 @@ class Caller(msgspec.Struct):
     revoked_on: str = ""
     age: str = "unknown"
     consents: tuple[str, ...] = ()
+    organisation: str = ""
+    limited: bool = False
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -49,7 +52,9 @@ class Exchange(Withheld):
     `held` is the scratch space of stages: a stage keeps its state under (its name, channel or purpose).
     `masks` counts masked details by type; `outcome` is what the receipt says: answered, refused, interrupted,
     aborted (the caller left), failed. `relies` holds the consents it rests on, which may be withdrawn while it streams.
-    `blocked` is the category of a moderation hit, never the text.
+    `blocked` is the category of a moderation hit, never the text. `reserved` is what policy.quota holds for it, `cost`
+    micro-units and their currency; `estimated` says that tokens were counted here, from `out_chars` characters and
+    `out_bytes` bytes (UTF-8) of answer text.
     """
 
     __slots__ = (
@@ -58,7 +63,9 @@ class Exchange(Withheld):
         "blocked",
         "caller",
         "consent_id",
+        "cost",
         "decision",
+        "estimated",
         "finish",
         "first_at",
         "held",
@@ -70,11 +77,14 @@ class Exchange(Withheld):
         "masks",
         "met",
         "notices",
+        "out_bytes",
+        "out_chars",
         "outcome",
         "plan",
         "received_at",
         "refusal_code",
         "relies",
+        "reserved",
         "rewritten",
         "shown",
         "stream",
@@ -110,6 +120,11 @@ class Exchange(Withheld):
         self.outcome = ""
         self.refusal_code = ""
         self.shown = False
+        self.reserved: Any = None
+        self.cost: tuple[int, str] | None = None
+        self.estimated = False
+        self.out_chars = 0
+        self.out_bytes = 0
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""

@@ -18,12 +18,26 @@ from isthmus.core.errors import Refusal
 from isthmus.core.secret import Withheld
 
 
+class PromptDetails(msgspec.Struct, omit_defaults=True):
+    """Of the prompt's tokens, those that the partner read from its cache."""
+
+    cached_tokens: int | None = None
+
+
+class CompletionDetails(msgspec.Struct, omit_defaults=True):
+    """Of the answer's tokens, those of its reasoning."""
+
+    reasoning_tokens: int | None = None
+
+
 class Usage(msgspec.Struct, omit_defaults=True):
-    """Tokens of one answer, in the partner's own count."""
+    """Tokens of one answer, in the partner's own count. The details are parts of the counts above them."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
 
 
 class Part(Withheld, msgspec.Struct):
