@@ -1,4 +1,4 @@
-"""Measured: what counting one exchange costs the request: requests, latencies, first token, tokens, in shared memory."""
+"""Measured: what counting one exchange costs the request: outcomes, latencies, first token, tokens."""
 
 from __future__ import annotations
 

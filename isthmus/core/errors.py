@@ -71,6 +71,11 @@ TABLE: dict[str, Row] = {
     "missing_key": Row(401, _AUTH, 4, "No key was sent. Use the header: Authorization: Bearer <key>."),
     "invalid_key": Row(401, _AUTH, 4, "This key is not known. `isthmus keys list` shows the keys that exist."),
     "revoked_key": Row(401, _AUTH, 4, "This key was revoked on {since}. Ask its owner for a new one."),
+    "not_permitted": Row(403, "permission_error", 4, "Role {role} may not do this; it needs {needs}. Ask an owner."),
+    "session_ended": Row(401, _AUTH, 4, "This session has ended. Sign in again; nothing was lost."),
+    "csrf": Row(
+        403, "permission_error", 4, "The header isthmus-csrf is missing or not this session's. Reload the page."
+    ),
     # law and house policy
     "no_lawful_route": Row(451, _LAW, 3, "No model may answer this here. {reason}"),
     "feature_forbidden": Row(451, _LAW, 3, "{feature} is not allowed for this person here. {reason}"),
@@ -125,6 +130,9 @@ TABLE: dict[str, Row] = {
     "unknown_consent": Row(
         404, _CALLER, 2, "No consent here has the id {id}. `isthmus consent list` shows those that exist."
     ),
+    "unknown_object": Row(404, _CALLER, 2, "There is no {kind} {id} here."),
+    "already_there": Row(409, _CALLER, 2, "{kind} {id} exists already."),
+    "not_now": Row(409, _CALLER, 2, "This cannot be done now: {reason}"),
     # the command line
     "usage": Row(400, _CALLER, 2, "{reason}"),
     "data_damaged": Row(500, "server_error", 6, "{reason}"),

@@ -36,7 +36,8 @@ COUNT, WHOLE_US, FIRSTS, FIRST_US, TOKENS_IN, TOKENS_OUT, MASKED, BLOCKED, UNLAB
 WHOLE, FIRST = 12, 37  # where the two histograms begin, BUCKETS cells each
 BUCKETS = 25
 UNITS = 102_400  # units of time in a second
-BOUNDS: tuple[float, ...] = tuple((1 << power) / UNITS for power in range(BUCKETS - 1))  # seconds; the last bucket has no bound
+# Upper bounds in seconds; the last bucket has none.
+BOUNDS: tuple[float, ...] = tuple((1 << power) / UNITS for power in range(BUCKETS - 1))
 
 Labels = tuple[str, ...]
 OTHER = "other"

@@ -1,4 +1,4 @@
-"""What the ledger remembers: one entry per answer, refusal or consent. Never a word of anybody's content.
+"""What the ledger remembers: one entry per answer, refusal, consent or operator's act. Never a word of content.
 
 An entry is stored as one JSON object, so that it can be read with any tool, for as long as the law wants it kept.
 `kind` says which of the structs it is. A field is never renamed and never changes its meaning; new fields are added
@@ -109,7 +109,29 @@ class Retired(msgspec.Struct, tag_field="kind", tag="retired", omit_defaults=Tru
     v: int = SCHEMA
 
 
-Entry = Receipt | ConsentReceipt | Retired
+class ActReceipt(msgspec.Struct, tag_field="kind", tag="act", omit_defaults=True, gc=False):
+    """One act of a person who runs the house. `by` is that person's id, `role` what they were then.
+
+    `act` is the permission's word and the verb ("keys.change POST"), `object` the id of what it was done to, `said` the
+    SHA-256 (hex) of the request's body, `status` the HTTP status of the answer. `tenant` where it was done for one.
+    """
+
+    id: str
+    at: int
+    by: str
+    role: str
+    act: str
+    object: str
+    status: int
+    said: str = ""
+    tenant: str = ""
+    region: str = ""
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
+Entry = Receipt | ConsentReceipt | Retired | ActReceipt
 
 encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Entry)

@@ -31,7 +31,7 @@ from isthmus.core.exchange import Caller
 from isthmus.gateway.relay import Corridor, identify
 from isthmus.ledger import consents, proof, read
 from isthmus.ledger.accounts import Accounts
-from isthmus.ledger.receipt import ConsentReceipt, Receipt, Retired
+from isthmus.ledger.receipt import ActReceipt, ConsentReceipt, Receipt, Retired
 from isthmus.web import static
 from isthmus.web.preview import Wanted, preview, question_of
 from isthmus.web.why import regions, why
@@ -147,7 +147,7 @@ class Desk:
                 await asyncio.sleep(wait)  # another worker may be about to write it
         else:
             raise Refusal("not_found")
-        if isinstance(found, Retired) or found.tenant != caller.tenant:
+        if isinstance(found, (Retired, ActReceipt)) or found.tenant != caller.tenant:
             raise Refusal("not_found")
         return found
 

@@ -3,7 +3,7 @@ import pytest
 
 from isthmus.core.exchange import Attempt
 from isthmus.core.wire import Usage
-from isthmus.ledger.receipt import SCHEMA, ConsentReceipt, Receipt, Retired, decode, encode
+from isthmus.ledger.receipt import SCHEMA, ActReceipt, ConsentReceipt, Receipt, Retired, decode, encode
 
 
 def test_an_entry_comes_back_as_it_went(make):
@@ -22,8 +22,10 @@ def test_the_kind_says_which_entry_it_is(make):
         "c-1-1", 1, "given", "cns_1", "acme", "separate", "doubao", "CN", "*", "always", "zh-CN", "ab"
     )
     retired = Retired("w0-1-9", 1, 300, "00" * 32, 30)
-    kinds = [msgspec.json.decode(encode(entry))["kind"] for entry in (make("w0-1-1"), consent, retired)]
-    assert kinds == ["answer", "consent", "retired"]
+    act = ActReceipt("admin-1-1", 1, "p1", "owner", "keys.change POST", "k1", 201, "ab")
+    kinds = [msgspec.json.decode(encode(entry))["kind"] for entry in (make("w0-1-1"), consent, retired, act)]
+    assert kinds == ["answer", "consent", "retired", "act"]
+    assert decode(encode(act)) == act
     assert decode(encode(consent)) == consent
     assert decode(encode(retired)) == retired
 
