@@ -84,7 +84,10 @@ def plain(text: str) -> str:
 def answer(device: Device, feature: str, item: dict) -> dict:
     """One item through the device, with its time."""
     started = time.monotonic()
-    result = device.run(feature, item["text"], **options(feature, item))
+    if feature == "assistant":
+        result = device.session().prompt(item["text"], maxTokens=120)
+    else:
+        result = device.run(feature, item["text"], **options(feature, item))
     took = time.monotonic() - started
     return {
         "item": item["name"], "feature": feature, "lang": item["lang"], "split": item["split"], "sure": result.sure,

@@ -1,6 +1,7 @@
 """The public pages: everything on the gateway's port that is not hot. Never the admin API.
 
 GET  /                    the phone app; its parts are /app/*, /sw.js and /manifest.webmanifest
+GET  /app/models          models that a browser may fetch; /app/models/{digest}: one of them, in ranges
 POST /v1/preview          what exactly would leave for a partner, and the sheet that asks for it
 GET  /v1/decision         why an answer may come from where it comes
 GET  /v1/regions          the regions of the caller's key, and what stands beside answers there
@@ -32,7 +33,7 @@ from isthmus.gateway.relay import Corridor, identify
 from isthmus.ledger import consents, proof, read
 from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.receipt import ActReceipt, ConsentReceipt, Receipt, Retired
-from isthmus.web import static
+from isthmus.web import models, static
 from isthmus.web.preview import Wanted, preview, question_of
 from isthmus.web.why import regions, why
 
@@ -75,6 +76,17 @@ class Desk:
         if found is None:
             raise Refusal("not_found")
         return found
+
+    async def models(self, request: Request) -> Response:
+        """The models of this node that a browser may fetch, for whoever has a key."""
+        await self.caller(request)
+        found = await run_in_threadpool(models.listing, self.home / "models")
+        return answer({"models": found})
+
+    async def model(self, request: Request) -> Response:
+        """A piece of one model. Raises Refusal not_found or bad_field."""
+        await self.caller(request)
+        return await run_in_threadpool(models.piece, self.home / "models", request)
 
     async def preview(self, request: Request) -> Response:
         """What would leave for a partner; nothing is sent, and nothing of it is kept."""
@@ -221,6 +233,8 @@ def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
             Route("/", refusing(desk.page), methods=["GET"]),
             Route("/sw.js", refusing(desk.page), methods=["GET"]),
             Route("/manifest.webmanifest", refusing(desk.page), methods=["GET"]),
+            Route("/app/models", refusing(desk.models), methods=["GET"]),
+            Route("/app/models/{digest}", refusing(desk.model), methods=["GET"]),
             Route("/app/{name}", refusing(desk.page), methods=["GET"]),
             Route("/v1/preview", refusing(desk.preview), methods=["POST"]),
             Route("/v1/decision", refusing(desk.decision), methods=["GET"]),

@@ -3,8 +3,12 @@
 Rules of this room:
 1. A path is looked up in a table made at start; nothing of a path ever reaches the file system.
 2. Files under /app/ carry their content's hash in their name and may be kept for a year; the rest is asked for anew.
-3. The page may load from here and from nowhere else, holds no inline script, and nothing may frame it.
-Source: CSP Level 3; RFC 9111 section 5.2 (cache-control), RFC 8246 (immutable); W3C Service Workers (/sw.js scope).
+3. The page may load from here and from nowhere else, holds no inline script, and nothing may frame it. WebAssembly may
+   be compiled, and a worker may be made of text that the page itself holds (the model's engine makes its own so).
+4. Opener and embedder policies isolate the page, so that the engine may use several threads (SharedArrayBuffer).
+5. Files that were packed when they were built (.gz) are large: they stay on disk and are read when asked for.
+Source: CSP Level 3; HTML 7.1.4 (embedder policy); RFC 9111 section 5.2 (cache-control), RFC 8246 (immutable); W3C Service
+Workers (/sw.js scope).
 """
 
 from __future__ import annotations
@@ -35,30 +39,43 @@ _YEAR = "public, max-age=31536000, immutable"
 _SMALL = 860  # bytes; below one packet gzip gains nothing
 POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; worker-src 'self'"
+    "img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self' blob:"
 )
 
 
 class File(NamedTuple):
-    """One file: its bytes, the same gzipped (None where that gains nothing), its type, its entity tag, how long."""
+    """One file: its bytes, the same gzipped (None where that gains nothing), its type, its entity tag, how long.
+
+    A large file has neither, and stands gzipped at `stored`.
+    """
 
     body: bytes
     packed: bytes | None
     type: str
     etag: str
     keep: str
+    stored: Path | None = None
+
+    def bytes_for(self, *, gzipped: bool) -> tuple[bytes, bool]:
+        """The bytes to send, and whether they are gzipped."""
+        packed = self.packed if self.stored is None else self.stored.read_bytes()
+        if packed is not None and gzipped:
+            return packed, True
+        return (self.body if self.stored is None or packed is None else gzip.decompress(packed)), False
 
 
 def read_files(folder: Path = FOLDER) -> dict[str, File]:
     """Every served path and its file. Raises KeyError for a file whose type is not listed."""
     files = {path: _file(folder / name, "no-cache") for path, name in ROOT.items() if (folder / name).exists()}
     for path in sorted((folder / "app").glob("*")):
-        files[f"/app/{path.name}"] = _file(path, _YEAR)
+        files[f"/app/{path.name.removesuffix('.gz')}"] = _file(path, _YEAR)
     return files
 
 
 def _file(path: Path, keep: str) -> File:
     body = path.read_bytes()
+    if path.suffix == ".gz":
+        return File(b"", None, TYPES[Path(path.stem).suffix], f'"{sha256(body).hexdigest()[:16]}"', keep, path)
     packed = gzip.compress(body, 9, mtime=0) if len(body) > _SMALL and path.suffix != ".png" else None
     return File(body, packed, TYPES[path.suffix], f'"{sha256(body).hexdigest()[:16]}"', keep)
 
@@ -71,6 +88,8 @@ def serve(files: Mapping[str, File], request: Request) -> Response | None:
     headers = {
         "content-security-policy": POLICY,
         "cross-origin-opener-policy": "same-origin",
+        "cross-origin-embedder-policy": "require-corp",
+        "cross-origin-resource-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
@@ -80,6 +99,7 @@ def serve(files: Mapping[str, File], request: Request) -> Response | None:
     }
     if request.headers.get("if-none-match") == file.etag:
         return Response(None, 304, headers)
-    if file.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.packed, 200, {**headers, "content-encoding": "gzip"}, media_type=file.type)
-    return Response(file.body, 200, headers, media_type=file.type)
+    body, packed = file.bytes_for(gzipped="gzip" in request.headers.get("accept-encoding", ""))
+    if packed:
+        headers["content-encoding"] = "gzip"
+    return Response(body, 200, headers, media_type=file.type)
