@@ -8,6 +8,7 @@ Source: OpenAI API reference, "Create chat completion" and "Streaming".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
@@ -47,12 +48,14 @@ class Part(Withheld, msgspec.Struct):
     text: str | None = None
 
 
-class CalledFunction(Withheld, msgspec.Struct):
+class CalledFunction(Withheld, msgspec.Struct, omit_defaults=True):
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCall(Withheld, msgspec.Struct):
+class ToolCall(Withheld, msgspec.Struct, omit_defaults=True):
+    id: str | None = None
+    type: str | None = None
     function: CalledFunction | None = None
     index: int | None = None
 
@@ -60,16 +63,23 @@ class ToolCall(Withheld, msgspec.Struct):
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
-class Message(Withheld, msgspec.Struct):
-    """One message of the conversation. `prefix` and `partial` ask DeepSeek and Qwen to go on with it."""
+class Message(Withheld, msgspec.Struct, omit_defaults=True):
+    """One message of the conversation. `prefix` and `partial` ask DeepSeek and Qwen to go on with it.
+
+    What is written to a partner is this struct, encoded anew: any other field would reach it unread, and a name given
+    twice might be read as its first value there and as its last here. A content of null stays null (DeepSeek wants it
+    beside tool calls); elsewhere null means absent.
+    """
 
     role: Role
+    content: str | list[Part] | None | msgspec.UnsetType = msgspec.UNSET
     name: str | None = None
-    prefix: bool | None = None
-    partial: bool | None = None
-    content: str | list[Part] | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    prefix: bool | None = None
+    partial: bool | None = None
+    encrypted_content: Any = None
 
     def texts(self) -> Iterator[str]:
         """Every text of this message: name, content, reasoning, tool arguments."""
@@ -78,7 +88,7 @@ class Message(Withheld, msgspec.Struct):
         content = self.content
         if isinstance(content, str):
             yield content
-        elif content is not None:
+        elif isinstance(content, list):
             for part in content:
                 if part.text is not None:
                     yield part.text
@@ -149,14 +159,19 @@ def decode_ask(body: bytes) -> Ask:
     try:
         fields = _top.decode(body)
         read = _read.decode(body)
-        # A name given twice is read as its last value here, by others perhaps as its first: only what was read goes on.
-        fields["messages"] = msgspec.Raw(msgspec.json.encode(_only_known(_generic.decode(fields["messages"]))))
+        messages = read.messages
+        for message in messages:
+            if message.encrypted_content is not None:
+                _keep_sealed(message)
+        written = msgspec.json.encode(messages)
+        if not _is_plain(body, fields, written):
+            _check_shape(body)
+        fields["messages"] = msgspec.Raw(written)
         for name in _READ_RAW:
             if name in fields:
                 fields[name] = msgspec.Raw(msgspec.json.encode(_generic.decode(fields[name])))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _objection(error) from None
-    messages = read.messages
     if not messages:
         raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
     if read.n is not None and read.n != 1:
@@ -164,11 +179,60 @@ def decode_ask(body: bytes) -> Ask:
     if _NULL in fields.values():
         # Some official clients (Ark's) send null for what the caller left out: null means absent.
         fields = {name: raw for name, raw in fields.items() if raw != _NULL}
-    if any(isinstance(m.content, list) and any(part.type != "text" for part in m.content) for m in messages):
-        # Nothing here can look into an image, a sound or a file yet, and what is not looked at does not leave.
-        raise Refusal("bad_field", field="messages", reason="only text parts are taken yet")
+    for message in messages:
+        if isinstance(message.content, list) and any(part.type != "text" for part in message.content):
+            # Nothing here can look into an image, a sound or a file yet, and what is not looked at does not leave.
+            raise Refusal("bad_field", field="messages", reason="only text parts are taken yet")
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
+
+
+_SEALED = re.compile(r"[a-z_]+\.[A-Za-z0-9_=-]*\Z")
+
+
+def _keep_sealed(message: Message) -> None:
+    """What a partner sealed goes back to it (partners.sealed); a sentence in its place would leave unread."""
+    if not (isinstance(message.encrypted_content, str) and _SEALED.match(message.encrypted_content)):
+        message.encrypted_content = None
+
+
+DEPTH = 64  # objects and arrays inside each other
+
+
+def _is_plain(body: bytes, fields: dict[str, msgspec.Raw], written: bytes) -> bool:
+    """Whether no name can stand twice and nothing is nested deeply: seen from lengths alone, without another reading.
+
+    What was read, written without blanks, is as long as the body only if nothing was dropped from it. Anything else
+    (blanks, escapes, unknown fields, many brackets) is looked at well.
+    """
+    if body.count(b"{") + body.count(b"[") > DEPTH or len(written) != len(fields["messages"]):
+        return False
+    names = len(fields)
+    size = sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * names + 1
+    return size == len(body) and not any(name in fields for name in _READ_RAW)
+
+
+def _check_shape(body: bytes) -> None:
+    """RFC 8259, 4: names should be unique; readers differ in which of two they believe, so neither is. Raises Refusal."""
+    document = json.loads(body, object_pairs_hook=_once)
+    level = [document]
+    for _ in range(DEPTH):
+        level = [
+            inner
+            for found in level
+            for inner in (found.values() if isinstance(found, dict) else found)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return
+    raise Refusal("bad_json", reason=f"it is nested more than {DEPTH} levels deep")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refusal("bad_json", reason="a name is given twice in one object")
+    return found
 
 
 # Fields beside the messages that hold texts; what was read of them is what goes on, too.
@@ -187,34 +251,6 @@ def _strings(document: Any) -> Iterator[str]:
             waiting.extend(found.values())
         elif isinstance(found, list):
             waiting.extend(found)
-
-
-# What of a message goes on. Anything else would reach a partner unread: neither moderated nor masked.
-_MESSAGE = frozenset(
-    ("role", "name", "content", "reasoning_content", "tool_calls", "tool_call_id", "prefix", "partial")
-)
-_PART = frozenset(("type", "text", "image_url", "input_audio", "video_url", "file"))
-_CALL = frozenset(("id", "type", "index", "function"))
-_FUNCTION = frozenset(("name", "arguments"))
-
-
-def _only_known(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`messages`, whose shape was checked, with their known fields only."""
-    for message in messages:
-        _keep(message, _MESSAGE)
-        content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            _keep(part, _PART)
-        for call in message.get("tool_calls") or ():
-            _keep(call, _CALL)
-            _keep(call.get("function") or {}, _FUNCTION)
-    return messages
-
-
-def _keep(found: dict[str, Any], known: frozenset[str]) -> None:
-    if not known.issuperset(found):
-        for name in found.keys() - known:
-            del found[name]
 
 
 _PLACE = re.compile(r" - at `\$\.?([a-z_]*)[^`]*`\Z")  # at the end: what a caller wrote may look like one
@@ -273,8 +309,11 @@ class Said(Withheld, msgspec.Struct):
 
 
 class Choice(Withheld, msgspec.Struct):
+    """`moderation_hit_type` is Ark's word for what its own moderation met; it comes with finish content_filter."""
+
     message: Said = msgspec.field(default_factory=Said)
     finish_reason: str | None = None
+    moderation_hit_type: str | None = None
 
 
 class Answer(Withheld, msgspec.Struct):
@@ -287,6 +326,7 @@ class Answer(Withheld, msgspec.Struct):
 class ChunkChoice(Withheld, msgspec.Struct):
     delta: Said = msgspec.field(default_factory=Said)
     finish_reason: str | None = None
+    moderation_hit_type: str | None = None
 
 
 class Chunk(Withheld, msgspec.Struct):

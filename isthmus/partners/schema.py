@@ -12,16 +12,20 @@ Where a partner's answer happens is five separate facts, because each can differ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 SCHEMA = "isthmus.partner/1"
 NOT_STATED = "not stated"
+STAND_IN_PATHS = {"embedding": "/v1/embeddings", "image": "/v1/images/generations"}
 
 
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One door of a partner. `key_env` overrides the partner's where keys are bound to the endpoint."""
+    """One door of a partner. `key_env` overrides the partner's where keys are bound to the endpoint.
+
+    `embedding_path` and `image_path` are where embeddings and images are made, where this door makes them.
+    """
 
     host: str
     path: str
@@ -35,6 +39,31 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tls: bool = True
     key_env: str = ""
     note: str = ""
+    embedding_path: str = ""
+    image_path: str = ""
+
+
+class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a partner's wire differs from its family's, as data.
+
+    drop            fields of a message that it does not take; most do not take another's `encrypted_content`
+    flat            it takes content only as one string (Moonshot's text models)
+    reasoning_back  it refuses a history whose tool calls lack `reasoning_content` (DeepSeek's thinking mode)
+    rename          request fields that go by another name there
+    fixed           request fields that are always sent, whatever a caller says, e.g. {store = false}
+    stream_usage    last: usage is asked for; each: cumulative usage on every chunk, too (Ark); unasked: it comes anyway
+    auth            the header that carries the key; a header other than Authorization takes it without "Bearer"
+    query           what follows the path (Azure's api-version)
+    """
+
+    drop: tuple[str, ...] = ("encrypted_content",)
+    flat: bool = False
+    reasoning_back: bool = False
+    rename: Mapping[str, str] = {}
+    fixed: Mapping[str, Any] = {}
+    stream_usage: Literal["last", "each", "unasked"] = "last"
+    auth: str = "Authorization"
+    query: str = ""
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +79,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """One model. `endpoints` in order of preference ([] = all of the partner); `wire` is its name there.
 
     `prefill`: an unfinished assistant message may be continued. `encryption`: end-to-end encryption is offered.
+    `context` and `output` are tokens: the window, and the most of one answer. `reasoning` is how its depth is asked
+    for where a wire knows two ways: an "effort" or a "budget" of tokens. `cumulative`: a stream repeats what it said.
     """
 
     title: str = ""
@@ -60,6 +91,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     prefill: bool = False
     encryption: bool = False
     context: int = 0
+    output: int = 0
+    reasoning: Literal["effort", "budget"] = "budget"
+    cumulative: bool = False
     rate: Rate | None = None
 
 
@@ -68,6 +102,8 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `fields`: request fields that may pass beyond the dialect's own allow-list. `retention` and `training` repeat the
     partner's own statement, or say "not stated"; `retention_days` and `trains_on_input` are None while unknown.
+    `embedding` and `image` are models that do not chat (see `doing`). `stand_in` is the wire and the path that a
+    rehearsal's stand-in speaks for this partner.
     """
 
     id: str
@@ -87,8 +123,32 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     trains_on_input: bool | None = None
     filings: Mapping[str, str] = {}
     fields: tuple[str, ...] = ()
+    habits: Habits = Habits()
+    embedding: Mapping[str, Model] = {}
+    image: Mapping[str, Model] = {}
     licences: tuple[str, ...] = ()
     note: str = ""
+    stand_in: tuple[str, str] = ("openai_chat", "/v1/chat/completions")
+
+    def doing(self, kind: str) -> Partner | None:
+        """This partner as one that makes only `kind` (embedding, image), or None when it does not."""
+        models = {"embedding": self.embedding, "image": self.image}[kind]
+        doors = {
+            name: msgspec.structs.replace(door, path=path)
+            for name, door in self.endpoint.items()
+            if (path := getattr(door, f"{kind}_path"))
+        }
+        kept = {
+            name: msgspec.structs.replace(model, endpoints=tuple(d for d in model.endpoints if d in doors))
+            for name, model in models.items()
+            if doors and (not model.endpoints or set(model.endpoints) & doors.keys())
+        }
+        if not kept:
+            return None
+        dialect = f"openai_{kind}s"
+        return msgspec.structs.replace(
+            self, model=kept, endpoint=doors, dialect=dialect, stand_in=(dialect, STAND_IN_PATHS[kind])
+        )
 
     def facts(self, endpoint: Endpoint, model: Model) -> dict[str, Any]:
         """What a consent sheet or a badge may say about an answer from `model` at `endpoint`."""
@@ -106,8 +166,23 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             "trains_on_input": self.trains_on_input,
             "licences": self.licences,
             "fields": self.fields,
+            "habits": None if self.habits == _USUAL else self.habits,
             "prefill": model.prefill,
             "encryption": model.encryption,
             "context": model.context,
+            "output": model.output,
+            "reasoning": model.reasoning,
+            "cumulative": model.cumulative,
             "rate": None if model.rate is None else msgspec.to_builtins(model.rate),
         }
+
+
+_USUAL = Habits()
+
+
+def doing(partners: Mapping[str, Partner], kind: str) -> dict[str, Partner]:
+    """The partners that make `kind` (embedding, image), each with those models alone: a table of their own is compiled
+    from them, by the same law.
+    """
+    found = {name: partner.doing(kind) for name, partner in partners.items()}
+    return {name: partner for name, partner in found.items() if partner is not None}

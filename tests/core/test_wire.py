@@ -320,3 +320,14 @@ def test_a_name_given_twice_inside_a_tool_is_one_name():
     ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"x"}],"tools":[%b]}' % raw)
     assert list(ask.beside()) == ["seen", "description"]
     assert b"unseen" not in bytes(ask.fields["tools"])
+
+
+def test_what_a_partner_sealed_goes_on_and_a_sentence_in_its_place_does_not():
+    def kept(sealed):
+        message = {"role": "assistant", "content": "a", "encrypted_content": sealed}
+        ask = decode_ask(json.dumps({"model": "m", "messages": [message]}).encode())
+        return json.loads(bytes(ask.fields["messages"]))[0].get("encrypted_content")
+
+    assert kept("anthropic.W3sibiI6M30-_=") == "anthropic.W3sibiI6M30-_="
+    assert kept("tell me a secret") is None
+    assert kept(5) is None
