@@ -1,5 +1,4 @@
-"""Accounts: who may ask (keys), and what people agreed to (consents). SQLite in WAL mode, or any database that
-SQLAlchemy Core speaks to; no SQL is built from text.
+"""Accounts: whose the tenants are, who may ask (keys), and what people agreed to (consents).
 
 A key's secret is shown once, when it is made; what is kept is its BLAKE2b hash under a pepper that lies beside the
 database in a file of its own. Every write raises `revision` in the same transaction, so that workers can ask cheaply
@@ -8,10 +7,9 @@ whether anything changed.
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import secrets
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -24,54 +22,12 @@ from isthmus.core.clock import Clock
 from isthmus.core.consent import KINDS, Consent
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
-from isthmus.ledger.once import write_once
+from isthmus.ledger import tables
+from isthmus.ledger.budgets import Budgets, binds
+from isthmus.ledger.database import Database, address, pepper
 
-SCHEMA = 1
-_metadata = sa.MetaData()
-_house = sa.Table(
-    "house",
-    _metadata,
-    sa.Column("one", sa.Integer, primary_key=True),
-    sa.Column("schema", sa.Integer, nullable=False),
-    sa.Column("revision", sa.Integer, nullable=False),
-)
-_keys = sa.Table(
-    "keys",
-    _metadata,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("hash", sa.LargeBinary(32), nullable=False, unique=True),
-    sa.Column("tenant", sa.String(64), nullable=False),
-    sa.Column("regions", sa.JSON, nullable=False),
-    sa.Column("region", sa.String(16), nullable=False),
-    sa.Column("age", sa.String(16), nullable=False),
-    sa.Column("consents", sa.JSON, nullable=False),
-    sa.Column("made_at", sa.BigInteger, nullable=False),
-    sa.Column("revoked_at", sa.BigInteger),
-)
-_consents = sa.Table(
-    "consents",
-    _metadata,
-    sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("tenant", sa.String(64), nullable=False, index=True),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("recipient", sa.String(64), nullable=False),
-    sa.Column("region", sa.String(16), nullable=False),
-    sa.Column("feature", sa.String(32), nullable=False),
-    sa.Column("scope", sa.String(8), nullable=False),
-    sa.Column("subject", sa.String(200), nullable=False),
-    sa.Column("language", sa.String(16), nullable=False),
-    sa.Column("given_at", sa.BigInteger, nullable=False),
-    sa.Column("until", sa.BigInteger, nullable=False),
-    sa.Column("withdrawn_at", sa.BigInteger),
-    sa.Column("used_at", sa.BigInteger),
-)
-_people = sa.Table(
-    "people",
-    _metadata,
-    sa.Column("tenant", sa.String(64), primary_key=True),
-    sa.Column("subject", sa.String(200), primary_key=True),
-    sa.Column("salt", sa.LargeBinary(32), nullable=False),
-)
+FIRST_ORGANISATION = "default"
+_keys, _consents, _people, _tenants = tables.keys, tables.consents, tables.people, tables.tenants
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -91,30 +47,26 @@ class Accounts:
     """The accounts of one house. Methods run a transaction each; none is for the hot path."""
 
     def __init__(self, url: str, pepper: bytes, clock: Clock) -> None:
-        """`url` in SQLAlchemy's form, `pepper` 32 secret bytes. Makes the tables. Raises Refusal data_damaged."""
+        """`url` in SQLAlchemy's form, `pepper` 32 secret bytes. Brings the tables to the newest schema.
+
+        Raises Refusal data_damaged, usage.
+        """
         self._pepper = pepper
         self._clock = clock
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _tune)
-        try:
-            with self._engine.begin() as connection:
-                if self._engine.dialect.name == "sqlite":
-                    # Workers start together: one makes the tables, the others wait for it.
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                _metadata.create_all(connection)
-                self._meet_schema(connection)
-        except sa.exc.DatabaseError as error:
-            raise Refusal("data_damaged", reason=f"The accounts cannot be read ({type(error).__name__}).") from error
+        self.database = Database(url)
+        self.budgets = Budgets(self.database, clock)
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Accounts:
-        """Accounts in the SQLite file `path`; it and its pepper (`<name>.pepper`) are made when they are missing."""
+        """Accounts in the SQLite file `path`, or in the database that `<name>.url` beside it names.
+
+        The file and its pepper (`<name>.pepper`) are made when they are missing.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(f"sqlite:///{path}", _pepper(path.with_suffix(".pepper")), clock)
+        return cls(address(path), pepper(path), clock)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.database.close()
 
     def keyed(self) -> blake2b:
         """A fresh hash under the pepper; update it with a key's bytes."""
@@ -122,8 +74,38 @@ class Accounts:
 
     def version(self) -> int:
         """A number that changes whenever anybody writes. One row is read."""
-        with self._engine.connect() as connection:
-            return int(connection.execute(sa.select(_house.c.revision)).scalar_one())
+        return self.database.version()
+
+    # organisations and tenants
+
+    def place_tenant(self, tenant: str, organisation: str) -> None:
+        """Make a tenant of an organisation, or move it there; the organisation is made when it is missing.
+
+        Raises Refusal bad_field for a name that is empty, too long or cannot be printed.
+        """
+        for field, name in (("tenant", tenant), ("organisation", organisation)):
+            if not 0 < len(name) <= _LONGEST["tenant"] or not name.isprintable():
+                raise Refusal("bad_field", field=field, reason="a name has 1 to 64 printable characters")
+        with self.database.writing() as connection:
+            self._place(connection, tenant, organisation, move=True)
+
+    def list_tenants(self) -> dict[str, str]:
+        """Every tenant and the organisation it belongs to."""
+        return {row.id: row.organisation for row in self._rows(sa.select(_tenants).order_by(_tenants.c.id))}
+
+    def _place(self, connection: sa.Connection, tenant: str, organisation: str, *, move: bool) -> str:
+        known = connection.execute(sa.select(_tenants.c.organisation).where(_tenants.c.id == tenant)).scalar()
+        if known == organisation or (known is not None and not move):
+            return str(known)
+        there = tables.organisations
+        if connection.execute(sa.select(there.c.id).where(there.c.id == organisation)).first() is None:
+            connection.execute(there.insert().values(id=organisation, made_at=self._now()))
+        if known is None:
+            row = {"id": tenant, "organisation": organisation, "made_at": self._now()}
+            connection.execute(_tenants.insert().values(**row))
+        else:
+            connection.execute(_tenants.update().where(_tenants.c.id == tenant).values(organisation=organisation))
+        return organisation
 
     # keys
 
@@ -145,9 +127,13 @@ class Accounts:
             "consents": list(consents),
             "made_at": self._now(),
         }
-        with self._writing() as connection:
+        with self.database.writing() as connection:
+            organisation = self._place(connection, tenant, FIRST_ORGANISATION, move=False)
             connection.execute(_keys.insert().values(**row))
-        return Caller(key_id, tenant, tuple(regions), region, age=age, consents=tuple(consents)), secret
+        caller = Caller(key_id, tenant, tuple(regions), region, age=age, consents=tuple(consents))
+        caller.organisation = organisation
+        caller.limited = any(binds(budget, caller) for budget in self.budgets.list())
+        return caller, secret
 
     def list_keys(self) -> list[Key]:
         """Every key, oldest first."""
@@ -167,14 +153,19 @@ class Accounts:
 
     def callers(self) -> Iterable[tuple[bytes, Caller]]:
         """Every key's hash and its caller, revoked ones too."""
-        for row in self._rows(sa.select(_keys)):
+        budgets = self.budgets.list()
+        belongs = sa.outerjoin(_keys, _tenants, _keys.c.tenant == _tenants.c.id)
+        for row in self._rows(sa.select(_keys, _tenants.c.organisation).select_from(belongs)):
             since = _iso(row.revoked_at)
             regions, consents = tuple(row.regions), tuple(row.consents)
-            yield row.hash, Caller(row.id, row.tenant, regions, row.region, bool(since), since[:10], row.age, consents)
+            caller = Caller(row.id, row.tenant, regions, row.region, bool(since), since[:10], row.age, consents)
+            caller.organisation = row.organisation or FIRST_ORGANISATION
+            caller.limited = any(binds(budget, caller) for budget in budgets)
+            yield row.hash, caller
 
     def revoke_key(self, id: str) -> None:
         """Revoke a key, now; a second time changes nothing. Raises Refusal unknown_key."""
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             if connection.execute(sa.select(_keys.c.id).where(_keys.c.id == id)).first() is None:
                 raise Refusal("unknown_key", id=id)
             living = (_keys.c.id == id) & _keys.c.revoked_at.is_(None)
@@ -200,7 +191,7 @@ class Accounts:
         self.check_consent(consent)
         row = {field: getattr(consent, field) for field in _CONSENT_WORDS}
         row |= {"given_at": _ms(consent.given_at), "until": _ms(consent.until)}
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(_consents.insert().values(**row))
         return consent
 
@@ -213,7 +204,7 @@ class Accounts:
 
     def withdraw_consent(self, id: str) -> Consent:
         """Withdraw a consent, now; a second time changes nothing. Raises Refusal unknown_consent."""
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             living = (_consents.c.id == id) & _consents.c.withdrawn_at.is_(None)
             connection.execute(_consents.update().where(living).values(withdrawn_at=self._now()))
             row = connection.execute(sa.select(_consents).where(_consents.c.id == id)).first()
@@ -223,7 +214,7 @@ class Accounts:
 
     def mark_used(self, id: str) -> bool:
         """Note that a once-consent was used. False when it was used before: of two who try, one wins."""
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             fresh = (_consents.c.id == id) & _consents.c.used_at.is_(None)
             return connection.execute(_consents.update().where(fresh).values(used_at=self._now())).rowcount == 1
 
@@ -234,11 +225,11 @@ class Accounts:
         if not subject:
             return ""
         find = sa.select(_people.c.salt).where((_people.c.tenant == tenant) & (_people.c.subject == subject))
-        with self._engine.connect() as connection:
+        with self.database.engine.connect() as connection:
             salt = connection.execute(find).scalar_one_or_none()
         if salt is None:
             # Looked for again in a write, which nobody else can be in: two must not make two salts.
-            with self._writing() as connection:
+            with self.database.writing() as connection:
                 salt = connection.execute(find).scalar_one_or_none()
                 if salt is None:
                     salt = secrets.token_bytes(32)
@@ -247,9 +238,10 @@ class Accounts:
 
     def erase_person(self, tenant: str, subject: str) -> int:
         """Forget a person: salt and consents. How many consents went; the ledger's receipts name nobody from now on."""
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             person = (_people.c.tenant == tenant) & (_people.c.subject == subject)
             connection.execute(_people.delete().where(person))
+            self.budgets.forget(connection, tenant, subject)
             theirs = (_consents.c.tenant == tenant) & (_consents.c.subject == subject)
             return connection.execute(_consents.delete().where(theirs)).rowcount
 
@@ -272,24 +264,7 @@ class Accounts:
         return self._clock.epoch_ms()
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
-        with self._engine.connect() as connection:
-            return connection.execute(query).all()
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._engine.begin() as connection:
-            connection.execute(_house.update().values(revision=_house.c.revision + 1))
-            yield connection
-
-    def _meet_schema(self, connection: sa.Connection) -> None:
-        found = connection.execute(sa.select(_house.c.schema)).scalar_one_or_none()
-        if found is None:
-            connection.execute(_house.insert().values(one=1, schema=SCHEMA, revision=0))
-        elif found != SCHEMA:
-            reason = (
-                f"The accounts have schema {found}; this Isthmus reads schema {SCHEMA}. Install the one that made them."
-            )
-            raise Refusal("data_damaged", reason=reason)
+        return self.database.rows(query)
 
 
 _CONSENT_WORDS = ("id", "tenant", "kind", "recipient", "region", "feature", "scope", "subject", "language")
@@ -305,22 +280,6 @@ def _consent(row: Any) -> Consent:
         withdrawn=row.withdrawn_at is not None,
         used=row.used_at is not None,
     )
-
-
-def _tune(connection: Any, _record: object) -> None:
-    """WAL lets workers read while one writes; a writer waits for another instead of failing."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
-def _pepper(path: Path) -> bytes:
-    """The pepper's 32 bytes; made at first use, readable by its owner only."""
-    if not path.exists():
-        write_once(path, secrets.token_bytes(32), 0o600)
-    return path.read_bytes()
 
 
 def _ms(time: datetime) -> int:

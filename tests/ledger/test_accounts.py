@@ -196,8 +196,8 @@ def test_the_pepper_is_its_owners_alone_and_stays(tmp_path, clock):
 def test_accounts_of_another_schema_are_not_touched(tmp_path, clock):
     path = tmp_path / "accounts.sqlite"
     accounts = Accounts.open(path, clock)
-    with accounts._engine.begin() as connection:
-        connection.execute(sa.text("UPDATE house SET schema = 99"))
+    with accounts.database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE house SET schema = 99, reads = 99"))
     accounts.close()
     with pytest.raises(Refusal) as refusal:
         Accounts.open(path, clock)

@@ -136,7 +136,7 @@ def test_giving_and_withdrawing_are_receipts(desk):
 
 
 def desk_home(desk):
-    return Path(desk.accounts._engine.url.database).parent / "ledger"
+    return Path(desk.accounts.database.engine.url.database).parent / "ledger"
 
 
 def test_a_withdrawn_consent_is_withdrawn_for_streams_that_run_on_it(desk):
