@@ -498,7 +498,7 @@ class Unanswering:
 def test_news_of_the_law_changes_the_next_answer(house):
     house.ask(isthmus_age="40")
     settings_ = build.Settings(
-        home=str(house.accounts._engine.url.database).removesuffix("/accounts.sqlite"), host="", port=1, shard="w0",
+        home=str(house.accounts.database.engine.url.database).removesuffix("/accounts.sqlite"), host="", port=1, shard="w0",
         engine=("127.0.0.1", 9), engine_key="other-key", model="larger",
     )  # fmt: skip
     house.loop.run_until_complete(build.reload(house.corridor, settings_))
