@@ -94,6 +94,7 @@ TABLE: dict[str, Row] = {
     "suspended": Row(
         403, _LAW, 3, "This person is suspended until {until}, after repeated forbidden questions ({reason})."
     ),
+    "bad_file": Row(400, _CALLER, 2, "This {container} cannot be read: {reason}."),
     "export_incomplete": Row(403, _LAW, 3, "This export lacks what the region asks for: {reason}."),
     # those who answer
     "upstream_unavailable": Row(

@@ -69,6 +69,10 @@ class Signer:
         note = body + f"\n{_DASH}{self.node} {_text(signature)}\n".encode()
         return Checkpoint(origin, size, root, chain, at, previous, note)
 
+    def stamp(self, body: bytes) -> str:
+        """The node's name and signature over `body`, in one line. `body` begins with what it is for."""
+        return f"{self.node} {_text(self._key.sign(body))}"
+
     def cosign(self, note: bytes, at: int) -> bytes:
         """A witness's signature line for another node's checkpoint, seen at `at` (s since 1970 UTC); cosignature/v1."""
         body = note[: note.index(b"\n\n") + 1]
@@ -114,6 +118,16 @@ def check(checkpoint: Checkpoint, node: str, public: bytes) -> None:
         Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], body.encode() + b"\n")
     except InvalidSignature as error:
         raise BadCheckpointError("the checkpoint's signature is not this node's") from error
+
+
+def stamped(stamp: str, body: bytes, node: str, public: bytes) -> bool:
+    """Whether `stamp` is the one that `node`, with the key `public` (32 bytes), put under `body`."""
+    name, _, signature = stamp.partition(" ")
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(b64decode(signature, validate=True), body)
+    except (InvalidSignature, ValueError):
+        return False
+    return name == node
 
 
 def split(block: bytes) -> tuple[list[bytes], int]:
