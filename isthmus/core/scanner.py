@@ -10,7 +10,9 @@ Measured: docs/guard.md. Aho and Corasick, "Efficient string matching", CACM 18(
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,27 +33,70 @@ def _database(expressions: list[bytes], flags: list[int], *, literal: bool) -> A
     """A compiled block database."""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=flags, literal=literal)
+    give_back()
     return database
+
+
+def give_back() -> None:
+    """Return to the system what a compilation took: glibc keeps tens of MB for later, and there is no later."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def engine() -> str:
+    """What made a stored database, and for which processor: another one cannot read it."""
+    if hyperscan is None:
+        return "portable"
+    empty = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    empty.compile(expressions=[b"a"], ids=[0], flags=[0], literal=True)
+    return f"hyperscan {hyperscan.__version__} {empty.info().decode()}"
 
 
 class Literals:
     """Byte strings found in one pass, ASCII letters in either case. A literal is not empty and holds no NUL.
 
-    `search(data)` gives (index, 0, end) for every occurrence, overlapping ones too, in order of `end`.
+    `search(data)` gives (index, 0, end) for every occurrence of `literals`, overlapping ones too, in order of `end`;
+    of the `signs`, whose indexes follow, at least the first occurrence.
     """
 
-    __slots__ = ("_automaton", "_scan")
+    __slots__ = ("_automaton", "_database", "_scan")
 
-    def __init__(self, literals: Sequence[bytes], *, portable: bool = False) -> None:
+    def __init__(self, literals: Sequence[bytes], signs: Sequence[bytes] = (), *, portable: bool = False) -> None:
         self._scan = None
+        self._database = None
         self._automaton: _AhoCorasick | None = None
-        if not literals:
+        if not literals and not signs:
             return
         if hyperscan is None or portable:
-            self._automaton = _AhoCorasick([literal.lower() for literal in literals])
+            self._automaton = _AhoCorasick([literal.lower() for literal in (*literals, *signs)])
         else:
             flags = [hyperscan.HS_FLAG_CASELESS] * len(literals)
-            self._scan = _database(list(literals), flags, literal=True).scan
+            flags += [hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH] * len(signs)
+            self._use(_database([*literals, *signs], flags, literal=True))
+
+    def _use(self, database: Any) -> None:
+        self._database = database
+        self._scan = database.scan
+
+    def stored(self) -> bytes:
+        """The compiled database, for `restore`; empty where there is none (nothing to find, or the portable way)."""
+        return b"" if self._database is None else bytes(hyperscan.dumpb(self._database))
+
+    @classmethod
+    def restore(cls, stored: bytes) -> Literals:
+        """What `stored` gave, with scratch space of its own. Raises ValueError when this engine cannot read it."""
+        if hyperscan is None:
+            raise ValueError("no engine here")
+        made = cls(())
+        try:
+            database = hyperscan.loadb(stored, hyperscan.HS_MODE_BLOCK)
+            database.scratch = hyperscan.Scratch(database)
+        except hyperscan.HyperscanError as error:
+            raise ValueError("this engine cannot read it") from error
+        made._use(database)
+        return made
 
     def search(self, data: bytes) -> list[tuple[int, int, int]]:
         """All occurrences in `data`."""

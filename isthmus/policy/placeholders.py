@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from isthmus.core.secret import Withheld
@@ -45,7 +46,7 @@ def is_whole(text: str) -> bool:
 class Placeholders(Withheld):
     """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
 
-    __slots__ = ("_chance", "_of", "_values", "escaped", "lost")
+    __slots__ = ("_chance", "_of", "_values", "escaped", "lost", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._chance = b""
@@ -53,6 +54,19 @@ class Placeholders(Withheld):
         self._values: dict[str, str] = {}
         self.escaped = escaped
         self.lost = 0
+        self.restored = 0
+
+    @classmethod
+    def of(cls, originals: Mapping[str, str]) -> Placeholders:
+        """The map of an earlier exchange, from what `originals` gave: for benchmarks that ask a model once."""
+        made = cls()
+        made._values = dict(originals)
+        made._of = {(placeholder[1:5], value): placeholder for placeholder, value in originals.items()}
+        return made
+
+    def originals(self) -> dict[str, str]:
+        """Placeholder -> what it stands for."""
+        return dict(self._values)
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
@@ -92,6 +106,7 @@ class Placeholders(Withheld):
             if value is None:
                 self.lost += 1
                 return match[0]
+            self.restored += 1
             return _json_escaped(value) if escape else value
 
         return _SHAPE.sub(original, text)

@@ -1,0 +1,183 @@
+"""Do models keep placeholders? Masked prompts through a local model, and what came back.
+
+    python -m benchmarks.guard.placeholders [--count N] [--seed S] [--minutes M] [--json]
+
+Each prompt holds one to three private details (the generator of tests/policy/generator.py), is masked as a question to
+a partner is, and asks for something that keeps them: polish, translate, list, reply, JSON. Per prompt:
+
+    intact      every placeholder came back, sign by sign
+    restorable  every placeholder came back, some of them without brackets or in small letters, and was restored
+    damaged     something like a placeholder came back that is none of ours: it stays, and a notice counts it
+    left out    the answer does without a detail
+    wrong       a value was restored where its placeholder did not stand (must be none)
+
+Answers are kept in build/placeholders.<model>.<seed>.jsonl, so that a run can be ended and gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import random
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from isthmus.core.config import load
+from isthmus.device.engine import LocalEngine
+from isthmus.policy.placeholders import Placeholders
+from isthmus.policy.privacy import masked
+
+ROOT = Path(__file__).parents[2]
+SLOTS = 4
+TASKS = {
+    "zh": (
+        "请把下面的话改得更礼貌，保留所有信息：\n{}",
+        "把下面这段话翻译成英文：\n{}",
+        "请改正下面文字中的错别字，只输出改好的文字：\n{}",
+        "把下面的信息列成要点：\n{}",
+        "根据下面的内容写一封简短的邮件，要写上全部联系方式和号码：\n{}",
+    ),
+    "en": (
+        "Make this more polite and keep every detail:\n{}",
+        "Translate this into Chinese:\n{}",
+        "Correct the spelling of this text and print only the text:\n{}",
+        "Turn this into a bulleted list:\n{}",
+        "Write a short email from these notes; it must hold all contacts and numbers:\n{}",
+    ),
+}
+FRAMES = {
+    "zh": ("张先生的{}是{}。", "请记下{}：{}。", "他说{}换成了{}。"),
+    "en": ("Mr Smith's {} is {}. ", "Please note the {}: {}. ", "She says her {} is now {}. "),
+}
+NAMES = {
+    "cn_mobile": ("手机号", "mobile number"), "email": ("邮箱", "e-mail address"), "card": ("银行卡号", "card number"),
+    "cn_id": ("身份证号", "ID number"), "iban": ("银行账户", "IBAN"), "plate": ("车牌号", "licence plate"),
+    "phone": ("国外电话", "phone number"), "hk_id": ("香港身份证", "Hong Kong ID"),
+}  # fmt: skip
+
+
+def generator():
+    """The generator of the tests, loaded by its place: tests are no package."""
+    spec = importlib.util.spec_from_file_location("generator", ROOT / "tests" / "policy" / "generator.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["generator"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def prompts(seed: int, count: int) -> list[str]:
+    """`count` prompts with one to three details each."""
+    make = generator()
+    draw = random.Random(seed)
+    out = []
+    for number in range(count):
+        language = "zh" if number % 2 else "en"
+        text = ""
+        for kind in draw.sample(sorted(NAMES), draw.choice((1, 1, 2, 3))):
+            value = (make.CHECKED.get(kind) or make.FREE[kind])(draw)
+            text += draw.choice(FRAMES[language]).format(NAMES[kind][language == "en"], value)
+        out.append(draw.choice(TASKS[language]).format(text.strip()))
+    return out
+
+
+def judge(answer: str, made: Placeholders, sent: list[str], values: list[str]) -> dict:
+    """What became of the placeholders of one prompt."""
+    restored = made.restore(answer, escape=False)
+    intact = all(placeholder in answer for placeholder in sent)
+    back = all(value in restored for value in values)
+    found = sum(restored.count(value) for value in values)
+    there = made.restored
+    return {
+        "intact": intact,
+        "restorable": back,
+        "damaged": made.lost,
+        "left_out": sum(value not in restored for value in values),
+        "wrong": max(0, found - there - sum(answer.count(value) for value in values)),
+    }
+
+
+def ask(engine: LocalEngine, prompt: str) -> str:
+    body = {"model": "local", "messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 140}
+    request = urllib.request.Request(
+        f"{engine.base_url}/chat/completions",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Bearer {engine.key}"},
+    )
+    with urllib.request.urlopen(request, timeout=300) as reply:
+        return json.load(reply)["choices"][0]["message"]["content"]
+
+
+def away(prompt: str) -> dict:
+    """The prompt as a partner would see it, with the map that brings it back."""
+    made = Placeholders()
+    sent = masked(prompt, made, {})
+    assert not any(value in sent for value in made.originals().values())
+    return {"sent": sent, "map": made.originals()}
+
+
+def run(asked: argparse.Namespace, kept: Path) -> list[dict]:
+    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.exists() else []
+    todo = prompts(asked.seed, asked.count)[len(rows) :]
+    if not todo or not asked.minutes:
+        return rows
+    config = load()
+    index = json.loads((config.models / "index.json").read_text("utf-8"))
+    model = config.models / "sha256" / index[asked.model]["sha256"]
+    until = time.monotonic() + 60 * asked.minutes
+    with (
+        LocalEngine(model, log=ROOT / "build" / "engine.log", slots=SLOTS, context=1024) as engine,
+        ThreadPoolExecutor(SLOTS) as pool,
+        kept.open("a", encoding="utf-8") as out,
+    ):
+        engine.wait_ready()
+        while todo and time.monotonic() < until:
+            batch, todo = todo[: 2 * SLOTS], todo[2 * SLOTS :]
+            sent = [away(prompt) for prompt in batch]  # one thread scans
+            for row, answer in zip(sent, pool.map(lambda row: ask(engine, row["sent"]), sent), strict=True):
+                rows.append({**row, "answer": answer})
+                out.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+            out.flush()
+    return rows
+
+
+def report(rows: list[dict]) -> dict:
+    """The figures of all rows, judged by today's rules of restoring."""
+    judged = []
+    for row in rows:
+        made = Placeholders.of(row["map"])
+        judged.append(judge(row["answer"], made, list(row["map"]), list(row["map"].values())))
+    total = max(len(judged), 1)
+    return {
+        "prompts": len(judged),
+        "intact": sum(one["intact"] for one in judged) / total,
+        "intact_or_restorable": sum(one["intact"] or one["restorable"] for one in judged) / total,
+        "with_damage": sum(one["damaged"] > 0 for one in judged),
+        "left_out": sum(one["left_out"] > 0 for one in judged),
+        "wrongly_restored": sum(one["wrong"] for one in judged),
+    }
+
+
+def main() -> int:
+    """Run what is left, then print the figures; answers 1 below 98 %."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.guard.placeholders", description=__doc__)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=120.0, help="end after so many minutes; 0 only prints")
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    (ROOT / "build").mkdir(exist_ok=True)
+    figures = report(run(asked, ROOT / "build" / f"placeholders.{asked.model}.{asked.seed}.jsonl"))
+    if asked.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(f"{name:22} {value:.4g}" for name, value in figures.items()))
+    return int(figures["intact_or_restorable"] < 0.98 or figures["wrongly_restored"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
