@@ -99,7 +99,7 @@ def _choice(raw: msgspec.Raw | None) -> str | tuple[str, str]:
 
 
 def cannot(route: Route, field: str, reason: str) -> NoReturn:
-    """This route's wire cannot carry what was asked: pass over it, another lawful one may serve."""
+    """Pass over this route, whose wire cannot carry what was asked; another lawful one may serve."""
     raise RouteSkipped(Refusal("bad_field", field=field, reason=f"{route.title} {reason}"))
 
 

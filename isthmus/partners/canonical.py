@@ -1,4 +1,4 @@
-"""Canonical answers: OpenAI chat.completion objects and chat.completion.chunk events, made from another wire's parts."""
+"""Canonical answers: OpenAI chat.completion objects and chat.completion.chunk events, made from another wire."""
 
 from __future__ import annotations
 
@@ -79,10 +79,11 @@ class Frame:
     def end(self, word: str | None, counted: dict[str, Any] | None, *, reason: str = "", **more: Any) -> list[bytes]:
         """How every stream ends: why, what it used, and the end mark. `reason` overrides the table's reading."""
         choice = {"index": 0, "delta": {}, "finish_reason": reason or finish(word), **_native(word), **more}
-        events = [self._event([choice])]
-        if counted is not None:
-            events.append(msgspec.json.encode({**self._base, "choices": [], "usage": counted}))
-        return [*events, DONE]
+        return [self._event([choice]), *self.counted(counted), DONE]
+
+    def counted(self, counted: dict[str, Any] | None) -> list[bytes]:
+        """Usage so far, as an event that says nothing else: what an answer that breaks off is settled by."""
+        return [] if counted is None else [msgspec.json.encode({**self._base, "choices": [], "usage": counted})]
 
     def _event(self, choices: list[dict[str, Any]]) -> bytes:
         return msgspec.json.encode({**self._base, "choices": choices})

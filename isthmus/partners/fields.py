@@ -1,7 +1,7 @@
 """The fields that may pass to a partner, each with its range where a number could harm an engine.
 
-Everything else a caller sends stays here: a client never reaches an engine's own switches (negative n_discard, slot ids,
-cache files), and never names an upstream.
+Everything else a caller sends stays here: a client never reaches an engine's own switches (negative n_discard, slot
+ids, cache files), and never names an upstream.
 """
 
 from __future__ import annotations

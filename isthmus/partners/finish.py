@@ -2,7 +2,7 @@
 
 A word that stands in no row is `unknown`, never `stop`: whoever takes a refusal or an error for a normal end shows half
 an answer as a whole one. `FAILED` words are no ending at all; a dialect reports them as an error.
-Sources: OpenAI, Anthropic ("Stop reasons"), Gemini ("FinishReason"), DashScope, GLM ("finish_reason"), Mistral, DeepSeek
+Sources: OpenAI, Anthropic ("Stop reasons"), Gemini ("FinishReason"), DashScope, GLM, Mistral, DeepSeek
 and Bedrock API references.
 """
 

@@ -172,7 +172,8 @@ def judge(status: int, body: bytes) -> str:
         document = _generic.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         document = None
-    codes, messages = [], []
+    codes: list[str] = []
+    messages: list[str] = []
     for name, value in _said(document):
         (messages if name == "message" else codes).append(value)
     words = [found for found in map(_of, codes) if found]

@@ -1,8 +1,8 @@
-"""Dialect "openai_loose": OpenAI chat as vLLM, Ollama and Mistral speak it, whose reasoning stands elsewhere.
+"""Dialect "openai_loose": OpenAI chat as vLLM, Ollama, MiniMax and Mistral speak it: reasoning stands elsewhere.
 
-vLLM and Ollama call it `reasoning`; Mistral sends content as a list of text and thinking chunks. Both are moved to where
-every stage looks, `reasoning_content` and a plain string: what no stage reads must not reach a caller.
-Sources: vLLM "Reasoning Outputs", Ollama "OpenAI compatibility", Mistral "Reasoning".
+vLLM and Ollama call it `reasoning`; Mistral sends content as a list of text and thinking chunks. Both are moved to
+where every stage looks, `reasoning_content` and a plain string: what no stage reads must not reach a caller.
+Sources: vLLM "Reasoning Outputs", Ollama "OpenAI compatibility", MiniMax "Chat Completion", Mistral "Reasoning".
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ _SIGNS = (b'"reasoning"', b'"reasoning":', b'"content":[', b'"content": [', b'"r
 
 def _tidy(said: dict[str, Any]) -> None:
     reasoning = said.pop("reasoning", None)
-    said.pop("reasoning_details", None)
+    details = said.pop("reasoning_details", None)
+    if isinstance(details, list) and not isinstance(reasoning, str):  # MiniMax
+        reasoning = "".join(each.get("text") or "" for each in details)
     if isinstance(reasoning, str) and not said.get("reasoning_content"):
         said["reasoning_content"] = reasoning
     content = said.get("content")

@@ -25,6 +25,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One door of a partner. `key_env` overrides the partner's where keys are bound to the endpoint.
 
     `embedding_path` and `image_path` are where embeddings and images are made, where this door makes them.
+    `host_env` is the environment variable that names the host where each customer has one of their own (Azure).
     """
 
     host: str
@@ -39,6 +40,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tls: bool = True
     key_env: str = ""
     note: str = ""
+    host_env: str = ""
     embedding_path: str = ""
     image_path: str = ""
 
@@ -53,7 +55,7 @@ class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     fixed           request fields that are always sent, whatever a caller says, e.g. {store = false}
     stream_usage    last: usage is asked for; each: cumulative usage on every chunk, too (Ark); unasked: it comes anyway
     auth            the header that carries the key; a header other than Authorization takes it without "Bearer"
-    query           what follows the path (Azure's api-version)
+    mark            it marks its pictures by a switch called watermark, which is always sent as true
     """
 
     drop: tuple[str, ...] = ("encrypted_content",)
@@ -63,7 +65,7 @@ class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     fixed: Mapping[str, Any] = {}
     stream_usage: Literal["last", "each", "unasked"] = "last"
     auth: str = "Authorization"
-    query: str = ""
+    mark: bool = False
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +104,8 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `fields`: request fields that may pass beyond the dialect's own allow-list. `retention` and `training` repeat the
     partner's own statement, or say "not stated"; `retention_days` and `trains_on_input` are None while unknown.
-    `embedding` and `image` are models that do not chat (see `doing`). `stand_in` is the wire and the path that a
+    `embedding` and `image` are models that do not chat (see `doing`). `adults_only`: its
+    terms forbid services that people under 18 are likely to use. `stand_in` is the wire and the path that a
     rehearsal's stand-in speaks for this partner.
     """
 
@@ -127,11 +130,12 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     embedding: Mapping[str, Model] = {}
     image: Mapping[str, Model] = {}
     licences: tuple[str, ...] = ()
+    adults_only: bool = False
     note: str = ""
     stand_in: tuple[str, str] = ("openai_chat", "/v1/chat/completions")
 
     def doing(self, kind: str) -> Partner | None:
-        """This partner as one that makes only `kind` (embedding, image), or None when it does not."""
+        """Itself as a partner that makes only `kind` (embedding, image), or None when it does not."""
         models = {"embedding": self.embedding, "image": self.image}[kind]
         doors = {
             name: msgspec.structs.replace(door, path=path)
@@ -165,6 +169,7 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             "training": self.training,
             "trains_on_input": self.trains_on_input,
             "licences": self.licences,
+            "adults_only": self.adults_only,
             "fields": self.fields,
             "habits": None if self.habits == _USUAL else self.habits,
             "prefill": model.prefill,
