@@ -1,0 +1,395 @@
+"""The closed form: GPUs, megawatts and money in milliseconds.
+
+    GPUs = queries a second at the worst quarter hour, where law lets them go
+           x (tokens in, not cached / prefill + tokens out / decode) / utilisation
+
+Every other number is that one times a figure of data/. Each assumption is moved to both ends of its range on its own; the
+error bar joins those swings as independent ones (root of the sum of squares of their logarithms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from math import ceil, exp, log, sqrt
+from typing import NamedTuple
+
+from isthmus.planner import lawful, lengths
+from isthmus.planner.answer import (
+    Answer,
+    DeviceRow,
+    EnginePlan,
+    Headline,
+    Input,
+    Range,
+    Regime,
+    RegionPlan,
+    SitePlan,
+    Swing,
+)
+from isthmus.planner.catalogue import Figure, figure, hardware, model
+from isthmus.planner.demand import SLOTS, curve
+from isthmus.planner.engine import Engine, engine
+from isthmus.planner.roofline import Layout
+from isthmus.planner.provision import Group, Provision, peak, provision
+from isthmus.planner.scenario import Scenario, checked
+
+SERVER = 8  # GPUs are bought by the server
+REGIMES = ("free", "lawful", "pinned")
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+WORST = {"high": 0, "medium": 1, "low": 2}
+
+
+class Knobs(NamedTuple):
+    """The assumptions that can be moved. Ratios and seconds as in data/traffic.toml; `price` and `power` multiply."""
+
+    peak: Figure
+    utilisation: Figure
+    cache: Figure
+    token_ms: Figure
+    roofline: Figure
+    device: Figure
+    device_length: Figure
+
+
+def knobs(scenario: Scenario) -> Knobs:
+    """The scenario's assumptions, from itself or from data/traffic.toml."""
+    return Knobs(
+        scenario.figure("day", "peak", scenario.peak),
+        scenario.figure("serving", "utilisation", scenario.utilisation),
+        scenario.figure("serving", "cache", scenario.cache),
+        scenario.figure("serving", "token_ms", scenario.token_ms),
+        figure("traffic.toml", "serving", "roofline"),
+        scenario.figure("device", "share", scenario.device),
+        figure("traffic.toml", "device", "length"),
+    )
+
+
+class House:
+    """One scenario with its law: what does not change while assumptions move."""
+
+    def __init__(self, scenario: Scenario, day: date) -> None:
+        self.scenario = checked(scenario, "the scenario")
+        self.day = day
+        self.regions = tuple(scenario.regions)
+        self.sites = lawful.sites(self.regions)
+        self.law = lawful.table(self.sites, self.regions, day)
+        self.asked = lawful.ask(self.law, self.regions)
+        self.lengths = lengths.load(scenario.lengths).scaled(scenario.tokens_in, scenario.tokens_out)
+        self.chip = {
+            site.name: scenario.hardware_in.get(site.region, scenario.hardware).lower() for site in self.sites
+        }
+
+    @cached_property
+    def shares(self) -> dict[str, dict[frozenset[str], float]]:
+        """Per region: share of its questions by the sites that may answer; the empty set is what law refuses."""
+        found: dict[str, dict[frozenset[str], float]] = {region: {} for region in self.regions}
+        for each in self.asked:
+            sites = frozenset(each.sites)
+            mine = found[each.region]
+            mine[sites] = mine.get(sites, 0.0) + each.share
+        return found
+
+    def device_share(self, region: str) -> float:
+        """Share of this region's questions that a device may lawfully answer."""
+        return sum(each.share for each in self.asked if each.region == region and each.device)
+
+    def refused(self, region: str) -> float:
+        """Share of this region's questions that nobody may answer."""
+        return self.shares[region].get(frozenset(), 0.0)
+
+    def groups(self, regime: str, at: Knobs) -> list[Group]:
+        """Load (queries a second of full length) by who may serve it, under one reading of residency."""
+        everywhere = frozenset(site.name for site in self.sites)
+        found: list[Group] = []
+        for region in self.regions:
+            own = frozenset(site.name for site in self.sites if site.region == region)
+            kept = 1 - at.device.value * self.device_share(region) * at.device_length.value
+            load = curve(self.scenario, region, at.peak)
+            for sites, share in self.shares[region].items():
+                if sites:
+                    where = {"free": everywhere, "pinned": own, "lawful": sites}[regime]
+                    found.append((where, [value * share * kept for value in load]))
+        return found
+
+    def engine(self, chip: str, at: Knobs) -> Engine:
+        """The engine of this scenario's model on `chip`."""
+        return engine(
+            chip, self.scenario.model.lower(), self.lengths.mean_in, self.lengths.mean_context, at.token_ms.value / 1000
+        )
+
+    def gpu_seconds(self, chip: str, at: Knobs) -> float:
+        """GPU-seconds of one query on `chip`, idle share included."""
+        read, write = self.engine(chip, at).seconds(self.lengths.mean_in, self.lengths.mean_out, at.cache.value)
+        return (read + write) / at.utilisation.value / at.roofline.value
+
+    def provision(self, regime: str, at: Knobs, spare: bool) -> Provision:
+        """The cheapest lawful capacities in queries a second; cost is USD per hour."""
+        cost = {
+            site.name: self.gpu_seconds(self.chip[site.name], at) * hardware(self.chip[site.name]).usd_hour.value
+            for site in self.sites
+        }
+        return provision(self.groups(regime, at), cost, spare)
+
+    def gpus(self, found: Provision, at: Knobs) -> dict[str, float]:
+        """GPUs per site."""
+        return {name: qps * self.gpu_seconds(self.chip[name], at) for name, qps in found.capacity.items()}
+
+
+def plan(scenario: Scenario, day: date) -> Answer:
+    """The closed form's answer to `scenario` under the law of `day`. Raises Refusal usage when it cannot be planned."""
+    house = House(scenario, day)
+    at = knobs(scenario)
+    spare = scenario.spare
+    found = house.provision("lawful", at, spare)
+    bare = found if not spare else house.provision("lawful", at, spare=False)
+    swings = sensitivity(house, at, spare)
+    bar = _bar(swings, sum(house.gpus(found, at).values()))
+    sites = _sites(house, at, found)
+    load = house.groups("lawful", at)
+    chips = sorted(set(house.chip.values()))
+    return Answer(
+        name=scenario.name,
+        queries=scenario.queries * scenario.growth,
+        model=model(scenario.model).title,
+        date=day.isoformat(),
+        spare=spare,
+        seed=scenario.seed,
+        law=house.law.digest,
+        tokens_in=house.lengths.mean_in,
+        tokens_out=house.lengths.mean_out,
+        peak_qps=peak(load),
+        headline=_headline(house, at, sites, bar),
+        without_spare=_headline(house, at, _sites(house, at, bare), bar),
+        regions=tuple(_region(house, region, at) for region in house.regions),
+        sites=sites,
+        engines=tuple(_engine(house, chip, at) for chip in chips),
+        residency=_residency(house, at, spare),
+        residency_without_spare=_residency(house, at, spare=False) if spare else (),
+        device=tuple(_device(house, at, share) for share in SHARES),
+        sensitivity=swings,
+        waterfall=_waterfall(house, at),
+        inputs=_inputs(house, at, chips),
+        notes=_notes(house, at, chips),
+    )
+
+
+def sensitivity(house: House, at: Knobs, spare: bool) -> tuple[Swing, ...]:
+    """GPUs when one assumption moves to either end of its range, the widest swing first."""
+    found = []
+    for name in Knobs._fields:
+        own: Figure = getattr(at, name)
+        if own.low is None and own.high is None:
+            continue
+        ends = [own.value if end is None else end for end in (own.low, own.high)]
+        gpus = []
+        for end in ends:
+            moved = at._replace(**{name: Figure(end, own.source)})
+            gpus.append(sum(house.gpus(house.provision("lawful", moved, spare), moved).values()))
+        if abs(gpus[0] - gpus[1]) > 1e-6 * gpus[0]:
+            found.append(Swing(name, ends[0], ends[1], gpus[0], gpus[1]))
+    return tuple(sorted(found, key=lambda each: -abs(each.gpus_high - each.gpus_low)))
+
+
+def _bar(swings: Sequence[Swing], gpus: float) -> tuple[float, float]:
+    """Factors below and above the answer."""
+    down = sqrt(sum(min(0.0, log(s.gpus_low / gpus), log(s.gpus_high / gpus)) ** 2 for s in swings))
+    up = sqrt(sum(max(0.0, log(s.gpus_low / gpus), log(s.gpus_high / gpus)) ** 2 for s in swings))
+    return exp(-down), exp(up)
+
+
+def _sites(house: House, at: Knobs, found: Provision) -> tuple[SitePlan, ...]:
+    plans = []
+    needed = house.gpus(found, at)
+    for site in house.sites:
+        chip = hardware(house.chip[site.name])
+        gpus = ceil(needed[site.name] / SERVER - 1e-9) * SERVER
+        mw = gpus * chip.watts.value * figure("sites.toml", site.region, "pue").value / 1e6
+        plans.append(
+            SitePlan(
+                site.name,
+                site.region,
+                site.place,
+                house.chip[site.name],
+                gpus,
+                mw,
+                gpus * chip.usd_hour.value * 24,
+                capex(gpus, house.chip[site.name], mw),
+                found.capacity[site.name],
+            )
+        )
+    return tuple(plans)
+
+
+def capex(gpus: float, chip: str, mw: float) -> float:
+    """USD to build it: servers at list price, the fabric between them, the hall and its power."""
+    servers = gpus * hardware(chip).server_usd.value
+    fabric = servers * figure("traffic.toml", "capex", "fabric").value
+    return servers + fabric + mw * figure("traffic.toml", "capex", "hall_usd_mw").value
+
+
+def _headline(house: House, at: Knobs, sites: Sequence[SitePlan], bar: tuple[float, float]) -> Headline:
+    gpus, mw = sum(s.gpus for s in sites), sum(s.mw for s in sites)
+    usd, queries = sum(s.usd_day for s in sites), house.scenario.queries * house.scenario.growth
+    busy = _busy(house, at)
+    idle = figure("traffic.toml", "serving", "idle_power").value
+    kwh, co2, elastic = 0.0, 0.0, 0.0
+    whole = sum(s.gpus for s in sites) or 1
+    for site in sites:
+        chip = hardware(site.hardware)
+        pue = figure("sites.toml", site.region, "pue").value
+        part = site.gpus / whole
+        hours = site.gpus * 24 * idle + (1 - idle) * busy * part * at.utilisation.value
+        energy = hours * chip.watts.value * pue / 1000
+        kwh += energy
+        co2 += energy * figure("sites.toml", site.region, "carbon").value / 1e6
+        elastic += busy * part * chip.usd_hour.value
+
+    def ranged(value: float) -> Range:
+        return Range(value, value * bar[0], value * bar[1])
+
+    return Headline(
+        gpus=ranged(gpus),
+        mw=ranged(mw),
+        usd_day=ranged(usd),
+        usd_day_elastic=elastic,
+        usd_per_1000=ranged(usd / queries * 1000),
+        capex_usd=ranged(sum(s.capex_usd for s in sites)),
+        wh_per_query=kwh * 1000 / queries,
+        co2_t_day=co2,
+    )
+
+
+def _busy(house: House, at: Knobs) -> float:
+    """GPU-hours of the day if every quarter hour had just the GPUs it needs."""
+    chips = [house.chip[site.name] for site in house.sites]
+    each = sum(house.gpu_seconds(chip, at) for chip in chips) / len(chips)
+    return sum(sum(load) for _, load in house.groups("lawful", at)) * (24 / SLOTS) * each
+
+
+def _region(house: House, region: str, at: Knobs) -> RegionPlan:
+    load = curve(house.scenario, region, at.peak)
+    top = max(range(SLOTS), key=load.__getitem__)
+    lawful_sites = sorted({name for sites in house.shares[region] for name in sites})
+    return RegionPlan(
+        region,
+        house.scenario.share(region),
+        sum(load) / SLOTS,
+        load[top],
+        (top + 0.5) * 24 / SLOTS,
+        tuple(sum(load[hour * 4 : hour * 4 + 4]) / 4 for hour in range(24)),
+        house.refused(region),
+        at.device.value * house.device_share(region),
+        tuple(lawful_sites),
+    )
+
+
+def _engine(house: House, chip: str, at: Knobs) -> EnginePlan:
+    found, h = house.engine(chip, at), hardware(chip)
+    used = (h.bandwidth_tbs, h.fp8_tflops, h.link_gbs, h.net_gbs)
+    return EnginePlan(
+        chip,
+        h.title,
+        found.prefill * at.roofline.value,
+        found.decode * at.roofline.value,
+        found.batch,
+        found.step * 1000,
+        say_layout(found.prefill_layout),
+        say_layout(found.decode_layout),
+        house.gpu_seconds(chip, at),
+        max((each.sure for each in used), key=WORST.__getitem__),
+    )
+
+
+def say_layout(layout: Layout) -> str:
+    """A layout in engines' own words."""
+    words = [f"TP{layout.tp}" if layout.ep == 1 else f"EP{layout.ep}", f"{layout.weight_bytes:g} B weights"]
+    words.append(f"{layout.cache_bytes:g} B cache")
+    if layout.drafted:
+        words.append(f"MTP {layout.kept:g} a step")
+    return ", ".join(words)
+
+
+def _residency(house: House, at: Knobs, spare: bool) -> tuple[Regime, ...]:
+    found = []
+    base = 0.0
+    for regime in REGIMES:
+        provisioned = house.provision(regime, at, spare)
+        sites = _sites(house, at, provisioned)
+        gpus = sum(house.gpus(provisioned, at).values())
+        base = base or gpus
+        found.append(
+            Regime(
+                regime,
+                gpus,
+                sum(s.mw for s in sites),
+                sum(s.usd_day for s in sites),
+                sum(s.capex_usd for s in sites),
+                gpus / base - 1,
+            )
+        )
+    return tuple(found)
+
+
+def _device(house: House, at: Knobs, share: float) -> DeviceRow:
+    none, some = (at._replace(device=Figure(value, "asked")) for value in (0.0, share))
+    before = sum(house.gpus(house.provision("lawful", none, house.scenario.spare), none).values())
+    provisioned = house.provision("lawful", some, house.scenario.spare)
+    sites = _sites(house, some, provisioned)
+    gpus = sum(house.gpus(provisioned, some).values())
+    answered = sum(house.scenario.share(region) * house.device_share(region) for region in house.regions) * share
+    return DeviceRow(share, answered, gpus, sum(s.mw for s in sites), sum(s.usd_day for s in sites), 1 - gpus / before)
+
+
+def _waterfall(house: House, at: Knobs) -> tuple[tuple[str, float], ...]:
+    """USD a day, step by step: the mean load, its peak pooled freely, what law adds, what the spare site adds."""
+    chips = [house.chip[site.name] for site in house.sites]
+    usd = sum(house.gpu_seconds(chip, at) * hardware(chip).usd_hour.value * 24 for chip in chips) / len(chips)
+    flat = sum(sum(load) for _, load in house.groups("free", at)) / SLOTS * usd
+    steps = [("mean load", flat)]
+    free = house.provision("free", at, spare=False).cost * 24
+    law = house.provision("lawful", at, spare=False).cost * 24
+    steps += [("peak of the day", free - flat), ("law", law - free)]
+    if house.scenario.spare:
+        steps.append(("one site may be lost", house.provision("lawful", at, spare=True).cost * 24 - law))
+    return tuple(steps)
+
+
+def _inputs(house: House, at: Knobs, chips: Sequence[str]) -> tuple[Input, ...]:
+    found = [Input(name, each.value, each.source, each.sure, each.where) for name, each in at._asdict().items()]
+    own = house.lengths
+    where = f"isthmus/planner/data/lengths.toml [{house.scenario.lengths}]"
+    found.append(Input("tokens_in", own.mean_in, own.source, own.sure, where))
+    found.append(Input("tokens_out", own.mean_out, own.source, own.sure, where))
+    described: list[tuple[str, Mapping[str, object]]] = [(chip, _fields(hardware(chip))) for chip in chips]
+    described.append((house.scenario.model, _fields(model(house.scenario.model))))
+    described += [(f"site {region}", {key: figure("sites.toml", region, key) for key in ("clock", "pue", "carbon")}) for region in house.regions]
+    described.append(("capex", {key: figure("traffic.toml", "capex", key) for key in ("hall_usd_mw", "fabric")}))
+    for owner, fields in described:
+        for name, each in fields.items():
+            if isinstance(each, Figure):
+                found.append(Input(f"{owner} {name}", each.value, each.source, each.sure, each.where))
+    return tuple(found)
+
+
+def _fields(of: object) -> dict[str, object]:
+    return {name: getattr(of, name) for name in of.__struct_fields__}  # type: ignore[attr-defined]
+
+
+def _notes(house: House, at: Knobs, chips: Sequence[str]) -> tuple[str, ...]:
+    notes = [
+        f"Cache hits {at.cache.value:.0%} and utilisation {at.utilisation.value:.0%} are the same for every accelerator.",
+        "Throughput is a roofline sum with one fitted efficiency per chip family; `isthmus plan validate` shows its error.",
+    ]
+    notes += [
+        f"{hardware(chip).title}: no published point fits its family, it borrows Hopper's efficiency."
+        for chip in chips
+        if hardware(chip).family in ("cdna3", "ada", "cpu")
+    ]
+    notes += [
+        f"{region}: law refuses {house.refused(region):.1%} of the supposed questions."
+        for region in house.regions
+        if house.refused(region) > 0.0005
+    ]
+    return tuple(notes)
