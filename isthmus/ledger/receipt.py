@@ -21,7 +21,9 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
     `at` is when it arrived, in ms since 1970-01-01 UTC; `us_first` and `us_whole` count from there, in microseconds,
     to the first content and to the end (0: never came). `masks` counts masked details by type, `notices` counts the
     notices shown, `met` names the obligations that were met. `keep_min` and `keep_max` are days that the law sets for
-    keeping this entry (0: it sets none). `route` and those after it are empty when no route answered.
+    keeping this entry (0: it sets none). `cost` is decimal text with its currency, such as "0.000182 USD"; `estimated`
+    says that tokens, and so the cost, were counted here because the partner's count did not arrive. `route` and those
+    after it are empty when no route answered.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
     us_whole: int = 0
     keep_min: int = 0
     keep_max: int = 0
+    estimated: bool = False
     v: int = SCHEMA
 
 

@@ -135,10 +135,10 @@ def _price(where: str, found: _File, each: _Since) -> Price:
 
 
 def _tier(where: str, amounts: _Amounts) -> Tier:
-    input, output = _micro(where, amounts.input), _micro(where, amounts.output)
-    cached = _micro(where, amounts.cached) if amounts.cached else input
-    reasoning = _micro(where, amounts.reasoning) if amounts.reasoning else output
-    return Tier(amounts.above, input, output, cached, reasoning)
+    asked, said = _micro(where, amounts.input), _micro(where, amounts.output)
+    cached = _micro(where, amounts.cached) if amounts.cached else asked
+    reasoning = _micro(where, amounts.reasoning) if amounts.reasoning else said
+    return Tier(amounts.above, asked, said, cached, reasoning)
 
 
 def _micro(where: str, text: str) -> int:

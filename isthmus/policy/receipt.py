@@ -13,6 +13,7 @@ from isthmus.core.decision import Obligation, Question, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.ledger.receipt import Receipt
+from isthmus.policy import money
 from isthmus.policy.house import House
 
 VERBS = ("log.keep",)
@@ -104,11 +105,12 @@ def compose(ex: Exchange, clock: Clock) -> Receipt:
         ex.blocked,
         ex.consent_id,
         ex.usage,
-        "",
+        money.text(ex.cost),
         ex.stream,
         ex.finish,
         first,
         whole,
         least,
         most,
+        ex.estimated,
     )
