@@ -1,0 +1,439 @@
+"""Which replica answers soonest: expected time to first token over all that may take the request.
+
+    expected = queue + unread prompt x seconds a unit + slots and decoding + what its cache would lose
+
+Rules of this room:
+1. Pure: no I/O, no waiting; the clock is handed in. The gateway, the simulation and the planner run this same code.
+2. Own knowledge comes first (what was sent where, what came back when), probes correct it. Both are advice: with none,
+   it picks the less loaded of two at random (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing").
+3. A replica at its limit, down or draining costs infinitely much. When all do, the answer is None, never a guess.
+4. Prompts are counted in units: bytes in the gateway, tokens in a simulation. Times are seconds.
+5. Replicas have numbers, and what `pick` reads lies in lists by number: it is called once a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from math import exp, inf
+from random import random
+
+import msgspec
+
+from isthmus.core.clock import Clock
+from isthmus.routing.limit import GradientLimit
+from isthmus.routing.prefix import BLOCK_BYTES, PrefixIndex
+from isthmus.routing.probe import STALE_S, Load
+
+BOTH, PREFILL, DECODE = "both", "prefill", "decode"
+LEARN = 0.2  # weight of a new observation
+FORGET_S = 10.0  # a speed that was not seen for so long drifts to the middle of the pool
+DRIFT = 0.05
+FRESH_S = 0.002  # queues are read off the clock at most this often: they move by as little in between
+SAMPLE = 16
+GROUPS = 512  # sets of replicas whose members are at hand
+WORTH_S = 300.0  # a prefix that nobody used for so long is worth 1/e of a fresh one
+EVEN = 1e-3
+KEEP = 1.0  # worth of a prefix in use, against the work of reading it again
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """One replica, as data. `room` in blocks of its KV cache (0 = not known), `slots` answers at once (0 = not known).
+
+    `speed` is a first guess in seconds a unit of prompt. `role`: both | prefill | decode (disaggregated pools).
+    `adapters`: LoRA adapters that are loaded. `load_s`: what loading another one costs.
+    """
+
+    name: str
+    room: int = 4096
+    slots: int = 0
+    speed: float = 1e-4
+    role: str = BOTH
+    adapters: tuple[str, ...] = ()
+    load_s: float = 1.0
+
+
+class Ticket:
+    """One request at one replica. `expected` is the predicted TTFT in seconds, `hit` the blocks believed cached."""
+
+    __slots__ = ("at", "blocks", "expected", "fresh", "hit", "name", "number", "open", "queue", "work")
+
+    def __init__(self, name: str, number: int, at: float, queue: float, work: float, hit: int, blocks: int) -> None:
+        self.name = name
+        self.number = number
+        self.at = at
+        self.queue = queue
+        self.work = work
+        self.expected = queue + work
+        self.hit = hit
+        self.blocks = blocks
+        self.open = True
+        self.fresh = 0.0
+
+
+class Seat:
+    """What is known of one replica, for `pick` and for people. Counters only grow."""
+
+    __slots__ = (
+        "asked", "done", "draining", "failed", "hit", "inside", "learned_at", "limit", "load", "load_at", "number",
+        "pending", "replica", "seconds", "ttft", "up",
+    )  # fmt: skip
+
+    def __init__(self, replica: Replica, number: int, now: float) -> None:
+        self.replica = replica
+        self.number = number
+        self.up = True
+        self.draining = False
+        self.inside = 0
+        self.pending = 0.0  # seconds of prompt reading that was sent there and has not shown a token
+        self.seconds = 0.0  # mean time from pick to end
+        self.ttft = 0.0  # mean time from pick to first token
+        self.learned_at = now
+        self.load = Load()
+        self.load_at = -inf
+        self.limit = GradientLimit(replica.slots or 4)
+        self.hit = self.asked = self.done = self.failed = 0
+
+
+class Picker:
+    """The replicas of one pool in one place of law, and who gets the next request."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        replicas: Iterable[Replica] = (),
+        *,
+        block: int = BLOCK_BYTES,
+        chance: Callable[[], float] = random,
+        worth_s: float = WORTH_S,
+        limited: bool = True,
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._block = block
+        self._worth_s = worth_s
+        self._limited = limited
+        self._index = PrefixIndex()
+        self._seats: list[Seat | None] = []
+        self._numbers: dict[str, int] = {}
+        self._speed: list[float] = []  # seconds a unit of prompt
+        self._ready: list[float] = []  # when what was sent there will have been read
+        self._base: list[float] = []  # queue and extra, as they were at most FRESH_S ago
+        self._members: dict[int, tuple[int, ...]] = {}
+        self._turn = 0
+        self._stale_at = -inf
+        self._extra: list[float] = []  # seconds before a prompt is begun, beside the queue; inf: not now
+        self._price: list[float] = []  # speed, and what the cache loses by a unit
+        self._all = 0
+        self._seen = False
+        for replica in replicas:
+            self.add(replica)
+
+    # Who is there
+
+    def add(self, replica: Replica) -> None:
+        """A replica joins, or its facts changed. One that was known keeps its place and what was learned."""
+        number = self._numbers.get(replica.name)
+        if number is not None:
+            seat = self._seat(number)
+            seat.replica = replica
+            seat.draining = False
+            self._index.resize(number, replica.room)
+            self._weigh(seat)
+            return
+        number = next((at for at, seat in enumerate(self._seats) if seat is None), len(self._seats))
+        seat = Seat(replica, number, self._clock.monotonic())
+        if number == len(self._seats):
+            self._seats.append(seat)
+            for column in (self._speed, self._ready, self._extra, self._price, self._base):
+                column.append(0.0)
+        self._seats[number] = seat
+        self._numbers[replica.name] = number
+        self._speed[number] = self._middle() or replica.speed
+        self._ready[number] = 0.0
+        self._index.add(number, replica.room)
+        self._all |= 1 << number
+        self._weigh(seat)
+
+    def remove(self, name: str) -> None:
+        """A replica is gone; tickets that are still open may be closed later without harm."""
+        number = self._numbers.pop(name, None)
+        if number is not None:
+            self._seats[number] = None
+            self._extra[number] = self._base[number] = inf
+            self._all &= ~(1 << number)
+            self._index.forget(number)
+
+    def drain(self, name: str) -> None:
+        """No new requests to `name`; what runs there goes on."""
+        seat = self.seat(name)
+        seat.draining = True
+        self._weigh(seat)
+
+    def down(self, name: str) -> None:
+        """`name` does not answer: nothing goes there, and its cache is taken for lost."""
+        seat = self.seat(name)
+        if seat.up:
+            seat.up = False
+            seat.pending = 0.0
+            self._ready[seat.number] = 0.0
+            self._index.forget(seat.number)
+            self._index.add(seat.number, seat.replica.room)
+            self._weigh(seat)
+
+    def up(self, name: str) -> None:
+        """`name` answers (again)."""
+        seat = self.seat(name)
+        if not seat.up:
+            seat.up = True
+            self._weigh(seat)
+
+    def seat(self, name: str) -> Seat:
+        """What is known of `name`. Raises KeyError."""
+        return self._seat(self._numbers[name])
+
+    def seats(self) -> list[Seat]:
+        """Every replica's seat."""
+        return [seat for seat in self._seats if seat is not None]
+
+    def index_blocks(self) -> int:
+        """Blocks in the prefix index, over all replicas."""
+        return len(self._index)
+
+    # One request
+
+    def pick(
+        self,
+        keys: Sequence[int],
+        size: int,
+        *,
+        without: Collection[str] = (),
+        adapter: str = "",
+        role: str = "",
+    ) -> Ticket | None:
+        """The replica for a prompt of `size` units with prefix `keys`, and a ticket for it; None when none may take it.
+
+        `without`: names that have just failed. `adapter`: the LoRA adapter that is wanted. `role`: prefill or decode,
+        for one half of a disaggregated pair.
+        """
+        now = self._clock.monotonic()
+        if now >= self._stale_at:
+            self._age(now)
+        found = self._index.depths(keys, self._all) if keys else []
+        if self._seen and not (without or adapter or role):
+            number = self._quick(float(size), found)
+        else:
+            number = self._careful(float(size), found, without, adapter, role)
+        if number < 0:
+            return None
+        hit = 0
+        for mask, depth in found:
+            if mask >> number & 1:
+                hit = depth
+                break
+        return self._begin(number, now, keys, size, hit)
+
+    def first(self, ticket: Ticket) -> None:
+        """The first token of `ticket` has come."""
+        seat = self._still(ticket)
+        if seat is None or ticket.fresh:
+            return
+        now = self._clock.monotonic()
+        ticket.fresh = now
+        self._read(seat, ticket, now)
+        took = now - ticket.at
+        seat.ttft += (took - seat.ttft) * (LEARN if seat.ttft else 1.0)
+        units = (ticket.blocks - ticket.hit) * self._block
+        if units >= self._block and ticket.queue < took / 2:
+            self._learn(seat, (took - ticket.queue) / units, now)
+        self._seen = True
+        if self._limited:
+            seat.limit.observe(took / max(ticket.expected, 1e-3), seat.inside)
+        self._weigh(seat)
+
+    def done(self, ticket: Ticket) -> None:
+        """The answer of `ticket` is complete."""
+        seat = self._close(ticket)
+        if seat is not None:
+            took = self._clock.monotonic() - ticket.at
+            seat.seconds += (took - seat.seconds) * (LEARN if seat.seconds else 1.0)
+            seat.done += 1
+            self._seen = True
+            self._weigh(seat)
+
+    def lost(self, ticket: Ticket) -> None:
+        """`ticket` ended without an answer: refused, broken off, or the caller left."""
+        seat = self._close(ticket)
+        if seat is not None:
+            seat.failed += 1
+            self._weigh(seat)
+
+    # What replicas say
+
+    def heard(self, name: str, load: Load) -> None:
+        """A probe of `name` was answered."""
+        seat = self.seat(name)
+        seat.load = load
+        seat.load_at = self._clock.monotonic()
+        self._seen = True
+        self._weigh(seat)
+
+    def stored(self, name: str, keys: Sequence[int]) -> None:
+        """`name` says that it holds `keys` now (an engine's cache events): the index becomes precise."""
+        self._index.store(self._numbers[name], keys, self._clock.monotonic())
+
+    def dropped(self, name: str, keys: Sequence[int]) -> None:
+        """`name` says that it no longer holds `keys`."""
+        self._index.drop(self._numbers[name], keys)
+
+    def refresh(self) -> None:
+        """Let what was learned age; called every probe period."""
+        now = self._clock.monotonic()
+        middle = self._middle()
+        for seat in self.seats():
+            if middle and now - seat.learned_at > FORGET_S:
+                self._speed[seat.number] += (middle - self._speed[seat.number]) * DRIFT
+            self._weigh(seat)
+
+    # Inside
+
+    def _seat(self, number: int) -> Seat:
+        seat = self._seats[number]
+        assert seat is not None
+        return seat
+
+    def _still(self, ticket: Ticket) -> Seat | None:
+        """The seat of an open ticket, unless its replica has left and perhaps another sits there."""
+        if not ticket.open or self._numbers.get(ticket.name) != ticket.number:
+            return None
+        return self._seat(ticket.number)
+
+    def _begin(self, number: int, now: float, keys: Sequence[int], size: int, hit: int) -> Ticket:
+        seat = self._seat(number)
+        queue = max(0.0, self._ready[number] - now)
+        work = self._speed[number] * max(0, size - hit * self._block)
+        ticket = Ticket(seat.replica.name, number, now, queue + self._extra[number], work, hit, len(keys))
+        seat.inside += 1
+        seat.pending += work
+        seat.asked += len(keys)
+        seat.hit += hit
+        self._ready[number] = now + queue + work
+        self._index.store(number, keys, now)
+        self._weigh(seat)
+        return ticket
+
+    def _read(self, seat: Seat, ticket: Ticket, now: float) -> None:
+        """The prompt of `ticket` has been read: what was sent after it is what still waits."""
+        seat.pending = max(0.0, seat.pending - ticket.work)
+        ticket.work = 0.0
+        self._ready[seat.number] = now + seat.pending
+
+    def _close(self, ticket: Ticket) -> Seat | None:
+        seat = self._still(ticket)
+        ticket.open = False
+        if seat is None:
+            return None
+        if ticket.work:
+            self._read(seat, ticket, self._clock.monotonic())
+        seat.inside -= 1
+        return seat
+
+    def _learn(self, seat: Seat, speed: float, now: float) -> None:
+        number = seat.number
+        self._speed[number] += (speed - self._speed[number]) * LEARN
+        seat.learned_at = now
+
+    def _middle(self) -> float:
+        speeds = sorted(self._speed[seat.number] for seat in self.seats() if seat.done or seat.ttft)
+        return speeds[len(speeds) // 2] if speeds else 0.0
+
+    def _weigh(self, seat: Seat) -> None:
+        """Bring what `pick` reads of one replica up to date."""
+        number = seat.number
+        now = self._clock.monotonic()
+        oldest = self._index.oldest(number, 1)
+        loss = KEEP * exp((oldest - now) / self._worth_s) if oldest is not None else 0.0
+        # Between equals the emptier cache wins, so that nobody's misses all land on one replica.
+        fill = self._index.blocks(number) / (seat.replica.room or 1)
+        self._price[number] = self._speed[number] * (1.0 + loss + EVEN * fill)
+        self._extra[number] = extra = self._wait(seat, now)
+        queue = self._ready[number] - now
+        self._base[number] = (queue if queue > 0 else 0.0) + extra
+
+    def _wait(self, seat: Seat, now: float) -> float:
+        """Seconds before `seat` begins a prompt, beside those it has to read; inf when it takes none now."""
+        if not seat.up or seat.draining or (self._limited and seat.inside >= seat.limit.limit):
+            return inf
+        slots = seat.replica.slots
+        if not slots:
+            return 0.0
+        total = seat.inside
+        if now - seat.load_at < STALE_S:
+            total = max(total, seat.load.running + seat.load.waiting)
+        over = total + 1 - slots
+        return over * seat.seconds / slots if over > 0 else 0.0
+
+    def _quick(self, size: float, found: list[tuple[int, int]]) -> int:
+        """The replica that costs least, of SAMPLE in turn and of those that have most of the prompt; -1 if none can.
+
+        Up to SAMPLE replicas that is exact. Source of the sample's size: Prequal (NSDI 24) keeps 16 probes.
+        """
+        base, price = self._base, self._price
+        low, high = 0, len(base)
+        if high > SAMPLE:
+            low = self._turn if self._turn < high else 0
+            high = self._turn = low + SAMPLE
+        costs = [wait + each * size for wait, each in zip(base[low:high], price[low:high], strict=True)]
+        best = min(costs, default=inf)
+        number = low + costs.index(best) if best < inf else -1
+        for mask, depth in found:
+            members = self._members.get(mask) or self._note(mask)
+            if len(members) > SAMPLE:
+                at = low % (len(members) - SAMPLE)
+                members = members[at : at + SAMPLE]
+            left = max(0.0, size - depth * self._block)
+            for each in members:
+                cost = base[each] + price[each] * left
+                if cost < best:
+                    best = cost
+                    number = each
+        return number if number >= 0 else self._careful(size, found)
+
+    def _careful(
+        self,
+        size: float,
+        found: list[tuple[int, int]],
+        without: Collection[str] = (),
+        adapter: str = "",
+        role: str = "",
+    ) -> int:
+        """The same over all replicas, with the request's own wishes; while nothing is known, the less busy of two."""
+        depth = {number: blocks for mask, blocks in found for number in self._note(mask)}
+        costs = {}
+        for seat in self.seats():
+            replica, number = seat.replica, seat.number
+            if replica.name in without or (role and replica.role not in (role, BOTH)) or self._base[number] == inf:
+                continue
+            left = max(0.0, size - depth.get(number, 0) * self._block)
+            load = replica.load_s if adapter and adapter not in replica.adapters else 0.0
+            costs[number] = self._base[number] + self._price[number] * left + load
+        if not costs:
+            return -1
+        if self._seen:
+            return min(costs, key=costs.__getitem__)
+        able = list(costs)
+        two = (able[int(self._chance() * len(able))] for _ in range(2))
+        return min(two, key=lambda number: self._seat(number).inside)
+
+    def _note(self, mask: int) -> tuple[int, ...]:
+        """The numbers in a mask."""
+        if len(self._members) >= GROUPS:
+            self._members.clear()
+        members = self._members[mask] = tuple(number for number in range(len(self._seats)) if mask >> number & 1)
+        return members
+
+    def _age(self, now: float) -> None:
+        """Bring every queue up to `now`."""
+        self._stale_at = now + FRESH_S
+        self._base = [
+            (ready - now if ready > now else 0.0) + extra for ready, extra in zip(self._ready, self._extra, strict=True)
+        ]

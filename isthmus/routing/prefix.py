@@ -1,0 +1,137 @@
+"""Which replica has read the beginning of this prompt already: a bounded index of prompt prefixes.
+
+Rules of this room:
+1. A prompt is cut into blocks of equal length; a block's key is chained to all before it, so one key names one prefix.
+2. Keys come from a keyed hash (CPython's SipHash-1-3, keyed anew in each process, PEP 456) over a secret seed that
+   differs by tenant, region and model: nothing of a prompt can be read from the index, and no tenant can ask what
+   another one sent.
+3. Memory is bounded per replica by what its engine can hold. Beyond that the oldest prefix goes, its leaf first, as
+   engines do it themselves (least recently used).
+4. The index is advice. Losing it costs cache hits, never an error.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+BLOCK_BYTES = 256  # about 64 tokens of English, the largest block that engines cache by (vLLM 16, SGLang 1 to 64)
+LONGEST_CHAIN = 512  # blocks of one prompt that are looked at: 128 kB
+ENTRY_BYTES = 320  # measured upper bound of what one block of one replica costs here; tests hold it
+
+
+def seed(salt: bytes, *scope: str) -> int:
+    """The start of every chain in `scope` (tenant, region, model ...). `salt` is the process's secret."""
+    return hash((salt, *scope))
+
+
+def chain(prompt: bytes, start: int, block: int = BLOCK_BYTES) -> list[int]:
+    """Keys of the prompt's whole blocks, each standing for the prefix that ends with it. A short rest has no key."""
+    keys = []
+    key = start
+    for at in range(block, min(len(prompt), block * LONGEST_CHAIN) + 1, block):
+        key = hash((key, prompt[at - block : at]))
+        keys.append(key)
+    return keys
+
+
+class PrefixIndex:
+    """For each replica, by its number, the prefixes that its engine probably holds.
+
+    `where` maps a key to a bit mask of replicas, so that one look-up a block serves them all.
+    """
+
+    __slots__ = ("_held", "_room", "_where")
+
+    def __init__(self) -> None:
+        self._where: dict[int, int] = {}
+        self._held: dict[int, OrderedDict[int, float]] = {}
+        self._room: dict[int, int] = {}
+
+    def add(self, number: int, room: int) -> None:
+        """Begin to index replica `number`, which can hold `room` blocks."""
+        self._held[number] = OrderedDict()
+        self._room[number] = room
+
+    def forget(self, number: int) -> None:
+        """Replica `number` is gone or has lost its cache. Call `add` before it is used again."""
+        held = self._held.pop(number, None)
+        for key in held or ():
+            self._unmark(key, number)
+
+    def resize(self, number: int, room: int) -> None:
+        """Replica `number` turned out to hold `room` blocks."""
+        self._room[number] = room
+        self._trim(number)
+
+    def depths(self, keys: Sequence[int], among: int) -> list[tuple[int, int]]:
+        """How far each replica of the mask `among` has the prompt: (mask, blocks) pairs, longest first.
+
+        Replicas that have none of it are in no pair.
+        """
+        found: list[tuple[int, int]] = []
+        where = self._where
+        depth = 0
+        for key in keys:
+            here = where.get(key, 0) & among
+            if here != among:
+                if depth:
+                    found.append((among ^ here, depth))
+                among = here
+                if not here:
+                    break
+            depth += 1
+        if among and depth:
+            found.append((among, depth))
+        found.reverse()
+        return found
+
+    def store(self, number: int, keys: Sequence[int], now: float = 0.0) -> None:
+        """Replica `number` reads a prompt with `keys` at `now`: its prefix is the newest that it holds."""
+        held = self._held[number]
+        where = self._where
+        bit = 1 << number
+        for key in reversed(keys):  # the leaf is the oldest of its own prefix
+            if key in held:
+                held.move_to_end(key)
+            else:
+                where[key] = where.get(key, 0) | bit
+            held[key] = now
+        if len(held) > self._room[number]:
+            self._trim(number)
+
+    def drop(self, number: int, keys: Sequence[int]) -> None:
+        """Replica `number` said that it no longer holds `keys` (an engine's own cache events)."""
+        held = self._held[number]
+        for key in keys:
+            if held.pop(key, None) is not None:
+                self._unmark(key, number)
+
+    def oldest(self, number: int, more: int) -> float | None:
+        """When the prefix was last used that goes first if `more` blocks come to replica `number`; None if all fit."""
+        held = self._held[number]
+        if len(held) + more <= self._room[number]:
+            return None
+        return next(iter(held.values()), None)
+
+    def blocks(self, number: int) -> int:
+        """Blocks that replica `number` is believed to hold."""
+        return len(self._held[number])
+
+    def __len__(self) -> int:
+        """Blocks over all replicas; memory is at most ENTRY_BYTES each."""
+        return sum(len(held) for held in self._held.values())
+
+    def _trim(self, number: int) -> None:
+        held = self._held[number]
+        room = self._room[number]
+        while len(held) > room:
+            key, _ = held.popitem(last=False)
+            self._unmark(key, number)
+
+    def _unmark(self, key: int, number: int) -> None:
+        left = self._where[key] & ~(1 << number)
+        if left:
+            self._where[key] = left
+        else:
+            del self._where[key]
