@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True):
     """What a file says of itself. `marks`: fields by key. `signature`: by key, ours | another's | broken | none.
 
     `others`: marks of others, by name. `label`: the words for people that are there, as far as a program can tell, or
-    as our signed mark says (`label_by` text | mark | ""). `missing`: what the region asks for and is not there.
+    as our signed mark says (`label_by` content | mark | ""). `missing`: what the region asks for and is not there.
     """
 
     container: str
@@ -127,7 +127,7 @@ def _label(
     """The label that is there, and how that is known."""
     shown = getattr(container, "shown", None)
     if shown is not None:
-        return (text, "text") if text and shown(data, text) else ("", "")
+        return (text, "content") if text and shown(data, text) else ("", "")
     said = marks.get(PROVENANCE, {}).get("label", "")
     return (said, "mark") if said and signature.get(PROVENANCE) == OURS else ("", "")
 

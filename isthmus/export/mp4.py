@@ -202,9 +202,11 @@ def _tables(data: bytes, start: int, stop: int, depth: int) -> Iterator[tuple[Bo
 
 
 def show(data: bytes, text: str) -> bytes:
-    """`data` with the label in the picture at its start; XMP and C2PA boxes stay.
+    """`data` with the label in the picture at its start (sound alone: the rhythm); XMP and C2PA boxes stay.
 
     Needs ffmpeg, because the picture is encoded anew.
     """
+    if data[8:12] == b"M4A ":
+        return ffmpeg.heard(data, "m4a")
     others = [data[box.at : box.stop] for box in _boxes(data, 0, len(data)) if box.kind == b"uuid"]
     return ffmpeg.seen(data, text) + b"".join(others)

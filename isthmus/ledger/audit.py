@@ -11,7 +11,7 @@ import msgspec
 
 from isthmus.core.errors import Refusal
 from isthmus.ledger import read
-from isthmus.ledger.receipt import ConsentReceipt, Entry, Receipt, Retired, decode
+from isthmus.ledger.receipt import ActReceipt, ConsentReceipt, Entry, Export, Receipt, Retired, decode
 
 
 class Selection(NamedTuple):
@@ -24,16 +24,17 @@ class Selection(NamedTuple):
     def holds(self, entry: Entry) -> bool:
         if not self.since <= entry.at < self.until:
             return False
-        if not self.region or isinstance(entry, Retired):
+        if not self.region or isinstance(entry, (Retired, ActReceipt)):
             return not self.region
-        return self.region in (entry.regions if isinstance(entry, Receipt) else (entry.region,))
+        return self.region in ((entry.region,) if isinstance(entry, ConsentReceipt) else entry.regions)
 
 
 class Tally(msgspec.Struct):
     """Counts over a selection; each dictionary counts answers by the word in its name.
 
-    `answers` are answers and refusals together. `consents` counts acts by kind ("separate given"), `masked` counts
-    details, not answers. Tokens are the partners' own count. `since` and `until` are days, "" where there is no limit.
+    `answers` are answers and refusals together. `consents` counts acts by kind ("separate given"), `exports`
+    labelled files by container and event, `masked` counts details, not answers. Tokens are the partners' own count.
+    `since` and `until` are days, "" where there is no limit.
     """
 
     region: str
@@ -51,6 +52,7 @@ class Tally(msgspec.Struct):
     masked: dict[str, int] = {}
     met: dict[str, int] = {}
     consents: dict[str, int] = {}
+    exports: dict[str, int] = {}
     labelled: int = 0
     noticed: int = 0
     rehearsal: int = 0
@@ -95,6 +97,8 @@ def tally(folder: Path, selection: Selection) -> Tally:
             _count(found, entry)
         elif isinstance(entry, ConsentReceipt):
             _add(found.consents, f"{entry.consent_kind} {entry.act}")
+        elif isinstance(entry, Export):
+            _add(found.exports, f"{entry.container} {entry.event}")
     return found
 
 

@@ -96,6 +96,55 @@ class ConsentReceipt(msgspec.Struct, tag_field="kind", tag="consent", omit_defau
     v: int = SCHEMA
 
 
+class Export(msgspec.Struct, tag_field="kind", tag="export", omit_defaults=True, gc=False):
+    """One file that was labelled to leave the house. Nothing of its content or name is here.
+
+    `of` is the receipt of the answer it came from, "" when unknown. `event` is export, publish or export_plain;
+    `container` the file's format, `marks` the marks written, `label` the words for people, `stated` what the operator
+    vouched for. `consent`: the agreement to an export without the visible label, `recipient` who got it (Labelling
+    Measures Art 9).
+    """
+
+    id: str
+    at: int
+    of: str
+    regions: tuple[str, ...]
+    event: str
+    container: str
+    route: str = ""
+    marks: tuple[str, ...] = ()
+    label: str = ""
+    stated: tuple[str, ...] = ()
+    consent: str = ""
+    recipient: str = ""
+    decision: str = ""
+    tenant: str = ""
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
+class Law(msgspec.Struct, tag_field="kind", tag="law", omit_defaults=True, gc=False):
+    """What the decisions with the digest `decision` were made from: written when a table of law comes into force.
+
+    `regions` and `partners`: the digest of each file by its id. `day`: the day whose law counts. `operator`: digest of
+    operator.toml's facts. `version`: of Isthmus.
+    """
+
+    id: str
+    at: int
+    decision: str
+    day: str
+    version: str
+    regions: dict[str, str] = {}
+    partners: dict[str, str] = {}
+    operator: str = ""
+    tenant: str = ""
+    keep_min: int = 0
+    keep_max: int = 0
+    v: int = SCHEMA
+
+
 class Retired(msgspec.Struct, tag_field="kind", tag="retired", omit_defaults=True, gc=False):
     """Entries of this log that were deleted because the law says how long they may be kept: those before `until`.
 
@@ -134,7 +183,7 @@ class ActReceipt(msgspec.Struct, tag_field="kind", tag="act", omit_defaults=True
     v: int = SCHEMA
 
 
-Entry = Receipt | ConsentReceipt | Retired | ActReceipt
+Entry = Receipt | ConsentReceipt | Export | Law | Retired | ActReceipt
 
 encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Entry)
