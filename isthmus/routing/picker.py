@@ -53,11 +53,11 @@ class Replica(msgspec.Struct, frozen=True):
 
 
 class Ticket:
-    """One request at one replica. `expected` is the predicted TTFT in seconds, `hit` the blocks believed cached."""
+    """One request at one replica. `expected` is the predicted TTFT in seconds, `hit` the blocks believed cached, `units` the rest."""
 
-    __slots__ = ("at", "blocks", "expected", "fresh", "hit", "name", "number", "open", "queue", "work")
+    __slots__ = ("at", "expected", "fresh", "hit", "name", "number", "open", "queue", "units", "work")
 
-    def __init__(self, name: str, number: int, at: float, queue: float, work: float, hit: int, blocks: int) -> None:
+    def __init__(self, name: str, number: int, at: float, queue: float, work: float, hit: int, units: int) -> None:
         self.name = name
         self.number = number
         self.at = at
@@ -65,7 +65,7 @@ class Ticket:
         self.work = work
         self.expected = queue + work
         self.hit = hit
-        self.blocks = blocks
+        self.units = units
         self.open = True
         self.fresh = 0.0
 
@@ -242,9 +242,8 @@ class Picker:
         self._read(seat, ticket, now)
         took = now - ticket.at
         seat.ttft += (took - seat.ttft) * (LEARN if seat.ttft else 1.0)
-        units = (ticket.blocks - ticket.hit) * self._block
-        if units >= self._block and ticket.queue < took / 2:
-            self._learn(seat, (took - ticket.queue) / units, now)
+        if ticket.units >= self._block and ticket.queue < took / 2:
+            self._learn(seat, (took - ticket.queue) / ticket.units, now)
         self._seen = True
         if self._limited:
             seat.limit.observe(took / max(ticket.expected, 1e-3), seat.inside)
@@ -310,8 +309,9 @@ class Picker:
     def _begin(self, number: int, now: float, keys: Sequence[int], size: int, hit: int) -> Ticket:
         seat = self._seat(number)
         queue = max(0.0, self._ready[number] - now)
-        work = self._speed[number] * max(0, size - hit * self._block)
-        ticket = Ticket(seat.replica.name, number, now, queue + self._extra[number], work, hit, len(keys))
+        units = max(1, size - hit * self._block)
+        work = self._speed[number] * units
+        ticket = Ticket(seat.replica.name, number, now, queue + self._extra[number], work, hit, units)
         seat.inside += 1
         seat.pending += work
         seat.asked += len(keys)

@@ -1,0 +1,175 @@
+"""The Mooncake traces through the gateway's own picker, beside round robin and others, on a simulated clock.
+
+    python -m benchmarks.fleet.mooncake --traces FOLDER [--json]
+
+FOLDER holds mooncake_conversation.jsonl and mooncake_synthetic.jsonl (kvcache-ai/Mooncake, FAST25-release/traces,
+Apache-2.0). Each replica reads prompts first come, first served, at 20,000 tokens a second, and keeps the 2,000 blocks of
+512 tokens that were used last. Only reading is simulated: no decoding, no network. The synthetic trace runs at twice
+its rate. `hit` counts blocks; TTFT is in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from isthmus.routing.picker import Picker, Replica, Ticket
+
+REPLICAS, ROOM, BLOCK, SPEED = 8, 2_000, 512, 1 / 20_000
+TRACES = {"conversation": 1.0, "synthetic": 2.0}
+Request = tuple[float, list[int], int]
+
+
+class SimulatedClock:
+    """Seconds, set by the simulation."""
+
+    def __init__(self) -> None:
+        self.second = 0.0
+
+    def monotonic(self) -> float:
+        return self.second
+
+
+class Engine:
+    """One simulated replica: a queue of prompts and a least-recently-used cache of blocks."""
+
+    def __init__(self) -> None:
+        self.cache: OrderedDict[int, None] = OrderedDict()
+        self.free = 0.0
+        self.running: deque[tuple[float, Ticket]] = deque()
+
+    def held(self, blocks: Sequence[int]) -> int:
+        """Leading blocks of the prompt that are in the cache."""
+        return next((at for at, block in enumerate(blocks) if block not in self.cache), len(blocks))
+
+    def read(self, now: float, blocks: Sequence[int], tokens: int) -> tuple[int, float]:
+        """Queue one prompt. Returns the blocks found and the second of its first token."""
+        hit = self.held(blocks)
+        self.free = max(self.free, now) + max(1, tokens - hit * BLOCK) * SPEED
+        for block in reversed(blocks):
+            self.cache[block] = None
+            self.cache.move_to_end(block)
+        while len(self.cache) > ROOM:
+            self.cache.popitem(last=False)
+        return hit, self.free
+
+
+class Result:
+    def __init__(self) -> None:
+        self.hit = self.asked = 0
+        self.ttft: list[float] = []
+
+    def add(self, hit: int, blocks: int, ttft: float) -> None:
+        self.hit += hit
+        self.asked += blocks
+        self.ttft.append(ttft)
+
+    def row(self) -> dict[str, float]:
+        ordered = sorted(self.ttft)
+        quantile = {f"p{q}": ordered[int(q / 100 * len(ordered))] for q in (50, 90, 99)}
+        return {"hit": self.hit / self.asked, "mean": sum(ordered) / len(ordered), **quantile}
+
+
+def load(path: Path, rate: float) -> list[Request]:
+    """(second, block ids, tokens) of each request of a trace."""
+    rows = (json.loads(line) for line in path.read_text().splitlines())
+    return [(row["timestamp"] / 1000 / rate, row["hash_ids"], row["input_length"]) for row in rows]
+
+
+def picked(trace: Sequence[Request]) -> Result:
+    """The trace through isthmus.routing.picker."""
+    clock = SimulatedClock()
+    engines = [Engine() for _ in range(REPLICAS)]
+    replicas = [Replica(str(number), room=ROOM, speed=SPEED) for number in range(REPLICAS)]
+    picker = Picker(clock, replicas, block=BLOCK, limited=False, chance=random.Random(1).random)
+    result = Result()
+    for second, blocks, tokens in trace:
+        for engine in engines:
+            while engine.running and engine.running[0][0] <= second:
+                clock.second, ticket = engine.running.popleft()
+                picker.first(ticket)
+                picker.done(ticket)
+        clock.second = second
+        picker.refresh()
+        ticket = picker.pick(blocks, tokens)
+        assert ticket is not None
+        engine = engines[ticket.number]
+        hit, first = engine.read(second, blocks, tokens)
+        engine.running.append((first, ticket))
+        result.add(hit, len(blocks), first - second)
+    return result
+
+
+def plain(trace: Sequence[Request], choose: Callable[[list[Engine], float], int]) -> Result:
+    """The trace through a policy that sees queues alone."""
+    engines = [Engine() for _ in range(REPLICAS)]
+    result = Result()
+    for second, blocks, tokens in trace:
+        engine = engines[choose(engines, second)]
+        hit, first = engine.read(second, blocks, tokens)
+        result.add(hit, len(blocks), first - second)
+    return result
+
+
+def round_robin() -> Callable[[list[Engine], float], int]:
+    turn = iter(range(1 << 62))
+    return lambda engines, second: next(turn) % len(engines)
+
+
+def power_of_two() -> Callable[[list[Engine], float], int]:
+    chance = random.Random(1)
+
+    def choose(engines: list[Engine], second: float) -> int:
+        one, two = chance.randrange(len(engines)), chance.randrange(len(engines))
+        return one if engines[one].free <= engines[two].free else two
+
+    return choose
+
+
+def ideal(trace: Sequence[Request]) -> float:
+    """The share of blocks that one infinite cache would find."""
+    seen: set[int] = set()
+    hit = asked = 0
+    for _, blocks, _ in trace:
+        asked += len(blocks)
+        hit += next((at for at, block in enumerate(blocks) if block not in seen), len(blocks))
+        seen.update(blocks)
+    return hit / asked
+
+
+def run(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for name, rate in TRACES.items():
+        trace = load(folder / f"mooncake_{name}.jsonl", rate)
+        rows = {"round robin": plain(trace, round_robin()).row(), "power of two": plain(trace, power_of_two()).row()}
+        rows["isthmus picker"] = picked(trace).row()
+        for row in rows.values():
+            row["p90 / round robin"] = row["p90"] / rows["round robin"]["p90"]
+        rows["one infinite cache"] = {"hit": ideal(trace)}
+        table[name] = rows
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.mooncake", description=__doc__)
+    parser.add_argument("--traces", type=Path, required=True, help="folder with the two trace files")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    given = parser.parse_args()
+    table = run(given.traces)
+    if given.json:
+        print(json.dumps(table))
+        return
+    for name, rows in table.items():
+        print(f"\n{name}, {REPLICAS} replicas of {ROOM:,} blocks, rate x{TRACES[name]:g}")
+        columns = ("hit", "mean", "p50", "p90", "p99", "p90 / round robin")
+        print(f"{'policy':20}" + "".join(f"{column:>20}" for column in columns))
+        for policy, row in rows.items():
+            print(f"{policy:20}" + "".join(f"{row[column]:20.3f}" if column in row else " " * 20 for column in columns))
+
+
+if __name__ == "__main__":
+    main()
