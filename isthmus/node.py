@@ -4,7 +4,8 @@
 
     operator.toml      what only the operator knows         accounts.sqlite   keys and consents
     demo.key           the key that `isthmus up` prints     ledger/           receipts
-    models/            the model store                      run/              settings of what runs now, logs
+    owner.token        the console's first owner            regions/          versions of the law that were staged
+    models/            the model store                      run/              settings of what runs now, logs, counters
 """
 
 from __future__ import annotations
@@ -78,8 +79,14 @@ class Node:
         self._engine = engine
         self._engine_key = engine_key
         self._children: list[Child] = []
+        self._control: Child | None = None
         self._clock = SystemClock()
         self._pause = threading.Event()
+
+    @property
+    def admin_url(self) -> str:
+        """Where the console is; "" when there is none."""
+        return admin_url(self.config)
 
     @property
     def url(self) -> str:
@@ -111,6 +118,40 @@ class Node:
             child = Child(worker_command(path), log=self.config.run / f"{shard}.log")
             self._children.append(child)
             child.start()
+        if self.config.admin_port:
+            self._start_control()
+
+    def _start_control(self) -> None:
+        """The control process beside the workers. Raises Refusal usage when its port is taken."""
+        config = self.config
+        if answers(config.admin_host, config.admin_port):
+            raise Refusal(
+                "usage", reason=f"Something else listens on port {config.admin_port}: set ISTHMUS_ADMIN_PORT."
+            )
+        settings = {
+            "home": str(config.home),
+            "host": config.admin_host,
+            "port": config.admin_port,
+            "url": self.url,
+            "workers": config.workers,
+            "ready": str(config.run / "control.ready"),
+            "tls_cert": config.tls_cert,
+            "tls_key": config.tls_key,
+        }
+        (config.run / "control.ready").unlink(missing_ok=True)
+        path = config.run / "control.json"
+        write_private(path, msgspec.json.encode(settings))
+        command = [sys.executable, "-m", "isthmus.control", str(path)]
+        self._control = Child(command, log=config.run / "control.log")
+        self._control.start()
+
+    def wait_control(self, timeout_s: float = 30.0) -> None:
+        """Wait until the control process listens. Raises Refusal usage after `timeout_s` seconds, naming its log."""
+        end = self._clock.monotonic() + timeout_s
+        while self._control is not None and not (self.config.run / "control.ready").exists():
+            if self._clock.monotonic() > end or self._control.restarts > 2:
+                raise Refusal("usage", reason=f"The control process did not start; see {self.config.run}/control.log")
+            self._pause.wait(0.02)
 
     def wait_ready(self, timeout_s: float = 30.0) -> None:
         """Wait until every worker listens. Raises Refusal internal after `timeout_s` seconds, naming the log."""
@@ -133,9 +174,18 @@ class Node:
 
     def stop(self) -> None:
         """Drain and end the workers."""
+        if self._control is not None:
+            self._control.stop(grace_s=5.0)
         for child in self._children:
             child.stop(grace_s=35.0)
         (self.config.run / "up.json").unlink(missing_ok=True)
+
+
+def admin_url(config: Config) -> str:
+    """Where the console of a node with this config is; "" when it has none."""
+    host = f"[{config.admin_host}]" if ":" in config.admin_host else config.admin_host
+    scheme = "https" if config.tls_cert else "http"
+    return f"{scheme}://{host}:{config.admin_port}" if config.admin_port else ""
 
 
 def worker_command(settings: Path) -> list[str]:

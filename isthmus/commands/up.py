@@ -17,7 +17,7 @@ from isthmus.core.clock import SystemClock
 from isthmus.core.config import Config
 from isthmus.device.engine import LocalEngine
 from isthmus.device.store import Model, ready_model
-from isthmus.node import Node, prepare, running
+from isthmus.node import Node, admin_url, prepare, running
 
 NAME = "up"
 QUESTION = "用一句话总结：会议改到周一上午九点。"
@@ -48,6 +48,7 @@ def command(
         try:
             node.wait_ready()
             engine.wait_ready()
+            node.wait_control()
             node.announce()
             tell(config, node.url, key, chosen.name, as_json=as_json)
             wait_for_the_end(node)
@@ -63,14 +64,19 @@ def fetch(config: Config) -> Model:
 
 def tell(config: Config, url: str, key: str, model: str, *, as_json: bool) -> None:
     """Print where it is, the key, and three things to try."""
+    console_url = admin_url(config)
+    token = config.home / "owner.token"
+    owner = token.read_text("ascii").strip() if token.exists() else ""
     if as_json:
-        print(
-            msgspec.json.encode({"url": url, "key": key, "model": model, "home": str(config.home)}).decode(), flush=True
-        )
+        said = {"url": url, "key": key, "model": model, "home": str(config.home)}
+        print(msgspec.json.encode(said | {"console": console_url, "token": owner}).decode(), flush=True)
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n[bold]Isthmus is ready[/bold]  {url}\n  key    {key}\n  model  {model}")
-    console.print(f"  app    {url}/#key={key}\n", markup=False)
+    console.print(f"  app    {url}/#key={key}", markup=False)
+    if console_url:
+        console.print(f"  console {console_url}/#token={owner}", markup=False)
+    console.print()
     console.print(
         "Rehearsal: partners without a key of yours are played by the local model, and every answer says so.\n"
     )

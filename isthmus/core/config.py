@@ -13,7 +13,10 @@ import msgspec
 
 
 class Config(msgspec.Struct, frozen=True):
-    """Paths and listeners. `home` holds all state: accounts, ledger, models, operator.toml, logs."""
+    """Paths and listeners. `home` holds all state: accounts, ledger, models, operator.toml, logs.
+
+    `admin_port` is the control process's, on loopback unless ISTHMUS_ADMIN_HOST says otherwise; 0: there is none.
+    """
 
     home: Path
     host: str = "127.0.0.1"
@@ -22,6 +25,8 @@ class Config(msgspec.Struct, frozen=True):
     model: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    admin_port: int = 0
+    admin_host: str = "127.0.0.1"
 
     @property
     def models(self) -> Path:
@@ -51,12 +56,15 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     """
     env = os.environ if environ is None else environ
     home = Path(env.get("ISTHMUS_HOME") or Path.home() / ".isthmus").expanduser().absolute()
+    port = int(env.get("ISTHMUS_PORT", "8080"))
     return Config(
         home=home,
         host=env.get("ISTHMUS_HOST", "127.0.0.1"),
-        port=int(env.get("ISTHMUS_PORT", "8080")),
+        port=port,
         workers=int(env.get("ISTHMUS_WORKERS", "1")),
         model=env.get("ISTHMUS_MODEL", ""),
         tls_cert=env.get("ISTHMUS_TLS_CERT", ""),
         tls_key=env.get("ISTHMUS_TLS_KEY", ""),
+        admin_port=int(env.get("ISTHMUS_ADMIN_PORT") or port + 1),
+        admin_host=env.get("ISTHMUS_ADMIN_HOST", "127.0.0.1"),
     )

@@ -5,6 +5,8 @@ Figures: Envoy's outlier detection defaults (5 consecutive errors, 30 s base eje
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from isthmus.core.clock import Clock
 
 FAILURES = 5
@@ -24,17 +26,18 @@ class _State:
 class Breakers:
     """The health of all routes of one worker. `any_open` is false in the healthy case, so the hot path asks once."""
 
-    __slots__ = ("_clock", "_states", "any_open")
+    __slots__ = ("_clock", "_held", "_states", "any_open")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._states: dict[str, _State] = {}
+        self._held: frozenset[str] = frozenset()
         self.any_open = False
 
     def is_open(self, route: str) -> bool:
         """Whether `route` rests now. A route whose rest is over is tried again (half-open)."""
         state = self._states.get(route)
-        return state is not None and state.rest_until > self._clock.monotonic()
+        return (state is not None and state.rest_until > self._clock.monotonic()) or route in self._held
 
     def failed(self, route: str) -> None:
         """One failure of `route` that was its own fault."""
@@ -50,7 +53,12 @@ class Breakers:
         """An answer of `route`; costs nothing while no route has failed."""
         if self._states and route in self._states:
             del self._states[route]
-            self.any_open = any(state.opened for state in self._states.values())
+            self.any_open = bool(self._held) or any(state.opened for state in self._states.values())
+
+    def hold(self, routes: Iterable[str]) -> None:
+        """Rest these routes, and no others, until told otherwise: an operator drains a partner."""
+        self._held = frozenset(routes)
+        self.any_open = bool(self._held) or any(state.opened for state in self._states.values())
 
     def open_routes(self) -> list[str]:
         """The routes that rest now."""

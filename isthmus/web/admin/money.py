@@ -1,0 +1,159 @@
+"""Money: budgets and what was used of them, who spends most, and when a budget ends at this rate."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from isthmus.core.errors import Refusal
+from isthmus.ledger import tables
+from isthmus.ledger.budgets import MOST, SCOPES, SPANS, UNITS, Budget
+from isthmus.web.admin.now import cost_of
+from isthmus.web.admin.office import Call, Office
+from isthmus.web.admin.operation import Done, Operation
+
+
+class NewBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit; `most` counts requests, tokens, or micro-units of `currency`. `span` is "" for concurrency."""
+
+    scope: Literal[SCOPES]  # type: ignore[valid-type]
+    target: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\u0021-\u007e]+$")]
+    unit: Literal[UNITS]  # type: ignore[valid-type]
+    most: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+    span: Literal[("", *SPANS)] = ""  # type: ignore[valid-type]
+    subject: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[\u0020-\u007e]*$")] = ""
+    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")] = ""
+
+
+class BudgetSeen(msgspec.Struct, frozen=True):
+    """A budget and its present window. `used` is settled, `taken` adds what leases hold; 0 while nothing was used.
+
+    `ends_at` (ms since 1970 UTC) is when `most` is reached at the window's own mean rate; 0: not in this window.
+    """
+
+    budget: Budget
+    words: str
+    used: int
+    taken: int
+    starts: int
+    ends: int
+    ends_at: int
+
+
+class TenantSpend(msgspec.Struct, frozen=True):
+    """What a tenant used since `since` (ms): counted from the ledger as it grew, at list prices (USD)."""
+
+    tenant: str
+    organisation: str
+    answers: int
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    top_model: str
+
+
+class Money(msgspec.Struct, frozen=True):
+    """Budgets, and spend by tenant. `priced` says how to read the money."""
+
+    since: int
+    budgets: list[BudgetSeen]
+    tenants: list[TenantSpend]
+    priced: str
+    skipped: int
+
+
+def money(office: Office, call: Call) -> Money:
+    allowed = office.tenants_of(call.person)
+    spent = [each for each in _spend(office) if allowed is None or each.tenant in allowed]
+    priced = "list prices of the partner files; a rehearsal owes nothing"
+    return Money(office.history.since * 1000, _budgets(office, call), spent, priced, office.tail.skipped)
+
+
+def set_budget(office: Office, call: Call) -> Budget:
+    asked: NewBudget = call.body
+    _own(office, call, asked.scope, asked.target)
+    return office.accounts.budgets.set(
+        Budget("", asked.scope, asked.target, asked.unit, asked.span, asked.most, asked.subject, asked.currency)
+    )
+
+
+def lift_budget(office: Office, call: Call) -> Done:
+    id = call.path["id"]
+    if not any(each.budget.id == id for each in _budgets(office, call)):
+        raise Refusal("unknown_budget", id=id)
+    office.accounts.budgets.remove(id)
+    return Done(id)
+
+
+def _own(office: Office, call: Call, scope: str, target: str) -> None:
+    """People of one organisation set limits for its own tenants and keys. Raises Refusal not_permitted."""
+    own = call.person.organisation
+    if not own:
+        return
+    tenants = office.tenants_of(call.person) or frozenset()
+    keys = {key.id for key in office.accounts.list_keys() if key.tenant in tenants}
+    mine = {"organisation": {own}, "tenant": tenants, "user": tenants, "key": keys}[scope]
+    if target not in mine:
+        raise Refusal("not_permitted", role=call.person.role, needs="that organisation")
+
+
+def _budgets(office: Office, call: Call) -> list[BudgetSeen]:
+    found = []
+    windows = _windows(office)
+    for budget in office.accounts.budgets.list():
+        try:
+            _own(office, call, budget.scope, budget.target)
+        except Refusal:
+            continue
+        starts, ends, taken, used = windows.get(budget.id, (0, 0, 0, 0))
+        now = office.clock.epoch_ms()
+        ends_at = 0
+        if taken and now > starts:
+            reached = starts + (now - starts) * budget.most // taken
+            ends_at = reached if reached < ends else 0
+        found.append(BudgetSeen(budget, budget.words(), used, taken, starts, ends, ends_at))
+    return found
+
+
+def _windows(office: Office) -> dict[str, tuple[int, int, int, int]]:
+    """The present window of each budget: starts, ends, taken, settled; persons' own windows are added up."""
+    now = office.clock.epoch_ms()
+    there = tables.counters
+    query = sa.select(there).where(there.c.starts <= now, there.c.ends > now)
+    found: dict[str, tuple[int, int, int, int]] = {}
+    with office.accounts.database.engine.connect() as connection:
+        for row in connection.execute(query):
+            id = row.budget.partition("/")[0]
+            known = found.get(id, (row.starts, row.ends, 0, 0))
+            found[id] = (known[0], known[1], known[2] + row.taken, known[3] + row.settled)
+    return found
+
+
+def _spend(office: Office) -> list[TenantSpend]:
+    owners = office.accounts.list_tenants()
+    partners = office.partners()
+    found: dict[str, list[tuple[str, list[int], float]]] = {}
+    for (tenant, route), used in list(office.tail.tenants.items()):
+        cells = [0] * 64
+        cells[4], cells[5] = used[1], used[2]
+        cost, _ = cost_of({("answers", "", route, "", "", ""): tuple(cells)}, partners)
+        found.setdefault(tenant, []).append((route, used, cost or 0.0))
+    spent = [
+        TenantSpend(
+            tenant, owners.get(tenant, ""), sum(u[0] for _, u, _ in rows), sum(u[1] for _, u, _ in rows),
+            sum(u[2] for _, u, _ in rows), round(sum(c for _, _, c in rows), 6), max(rows, key=lambda r: r[1][0])[0],
+        )
+        for tenant, rows in found.items()
+    ]  # fmt: skip
+    return sorted(spent, key=lambda each: (-each.cost, -each.answers, each.tenant))
+
+
+OPERATIONS = (
+    Operation("GET", "/money", "money.read", "Budgets, and who spends", money, Money),
+    Operation("POST", "/budgets", "money.change", "Set a budget, or change its limit", set_budget, Budget,
+              body=NewBudget, status=201),
+    Operation("DELETE", "/budgets/{id}", "money.change", "Lift a budget", lift_budget, Done,
+              refusals=("unknown_budget",)),
+)  # fmt: skip
