@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -59,3 +60,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
             yield SimpleNamespace(config=settings_, node=node, key=key, answers=answers)
         finally:
             node.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A real PostgreSQL: `postgres.new()` is the URL of an empty database. Skipped where there is none."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import servers
+
+    with servers.running(servers.Postgres) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Any]:
+    """A real Valkey: `valkey.new()` is the URL of an empty database. Skipped where there is none."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import servers
+
+    with servers.running(servers.Valkey) as server:
+        yield server
