@@ -74,6 +74,7 @@ class EnginePlan(msgspec.Struct, frozen=True):
 class Regime(msgspec.Struct, frozen=True):
     """What one reading of residency costs. `premium` is the extra GPUs over pooling freely (0.1 = a tenth more)."""
 
+    spare: str
     name: str
     gpus: float
     mw: float
@@ -120,7 +121,7 @@ class Answer(msgspec.Struct, frozen=True):
     queries: float
     model: str
     date: str
-    spare: bool
+    spare: str
     seed: int
     law: str
     tokens_in: float
@@ -132,7 +133,6 @@ class Answer(msgspec.Struct, frozen=True):
     sites: tuple[SitePlan, ...]
     engines: tuple[EnginePlan, ...]
     residency: tuple[Regime, ...]
-    residency_without_spare: tuple[Regime, ...]
     device: tuple[DeviceRow, ...]
     sensitivity: tuple[Swing, ...]
     waterfall: tuple[tuple[str, float], ...]

@@ -51,6 +51,7 @@ class Knobs(NamedTuple):
     roofline: Figure
     device: Figure
     device_length: Figure
+    home: Figure
 
 
 def knobs(scenario: Scenario) -> Knobs:
@@ -63,6 +64,7 @@ def knobs(scenario: Scenario) -> Knobs:
         figure("traffic.toml", "serving", "roofline"),
         scenario.figure("device", "share", scenario.device),
         figure("traffic.toml", "device", "length"),
+        scenario.figure("serving", "home", scenario.home),
     )
 
 
@@ -77,6 +79,8 @@ class House:
         self.law = lawful.table(self.sites, self.regions, day)
         self.asked = lawful.ask(self.law, self.regions)
         self.lengths = lengths.load(scenario.lengths).scaled(scenario.tokens_in, scenario.tokens_out)
+        self._means = (self.lengths.mean_in, self.lengths.mean_out, self.lengths.mean_context)
+        self._seconds: dict[tuple[str, Knobs], float] = {}
         self.chip = {
             site.name: scenario.hardware_in.get(site.region, scenario.hardware).lower() for site in self.sites
         }
@@ -105,7 +109,7 @@ class House:
         found: list[Group] = []
         for region in self.regions:
             own = frozenset(site.name for site in self.sites if site.region == region)
-            kept = 1 - at.device.value * self.device_share(region) * at.device_length.value
+            kept = self._kept(region, at)
             load = curve(self.scenario, region, at.peak)
             for sites, share in self.shares[region].items():
                 if sites:
@@ -115,22 +119,39 @@ class House:
 
     def engine(self, chip: str, at: Knobs) -> Engine:
         """The engine of this scenario's model on `chip`."""
-        return engine(
-            chip, self.scenario.model.lower(), self.lengths.mean_in, self.lengths.mean_context, at.token_ms.value / 1000
-        )
+        into, _, context = self._means
+        return engine(chip, self.scenario.model.lower(), into, context, at.token_ms.value / 1000)
 
     def gpu_seconds(self, chip: str, at: Knobs) -> float:
         """GPU-seconds of one query on `chip`, idle share included."""
-        read, write = self.engine(chip, at).seconds(self.lengths.mean_in, self.lengths.mean_out, at.cache.value)
-        return (read + write) / at.utilisation.value / at.roofline.value
+        found = self._seconds.get((chip, at))
+        if found is None:
+            into, out, _ = self._means
+            whole = sum(self.engine(chip, at).seconds(into, out, at.cache.value))
+            found = self._seconds[chip, at] = whole / at.utilisation.value / at.roofline.value
+        return found
 
-    def provision(self, regime: str, at: Knobs, spare: bool) -> Provision:
+    def losses(self, spare: str) -> list[frozenset[str]]:
+        """What may be lost: nothing, any one site, or any one region (and any one site)."""
+        alone = [frozenset((site.name,)) for site in self.sites]
+        whole = [frozenset(s.name for s in self.sites if s.region == region) for region in self.regions]
+        return {"none": [], "site": alone, "region": [*alone, *whole]}[spare]
+
+    def provision(self, regime: str, at: Knobs, spare: str) -> Provision:
         """The cheapest lawful capacities in queries a second; cost is USD per hour."""
         cost = {
             site.name: self.gpu_seconds(self.chip[site.name], at) * hardware(self.chip[site.name]).usd_hour.value
             for site in self.sites
         }
-        return provision(self.groups(regime, at), cost, spare)
+        floors = {
+            frozenset(s.name for s in self.sites if s.region == region): at.home.value * self._kept(region, at) * max(load)
+            for region, load in ((region, curve(self.scenario, region, at.peak)) for region in self.regions)
+        }
+        return provision(self.groups(regime, at), cost, self.losses(spare), floors)
+
+    def _kept(self, region: str, at: Knobs) -> float:
+        """Share of a region's token work that does not stay on devices."""
+        return 1 - at.device.value * self.device_share(region) * at.device_length.value
 
     def gpus(self, found: Provision, at: Knobs) -> dict[str, float]:
         """GPUs per site."""
@@ -143,7 +164,7 @@ def plan(scenario: Scenario, day: date) -> Answer:
     at = knobs(scenario)
     spare = scenario.spare
     found = house.provision("lawful", at, spare)
-    bare = found if not spare else house.provision("lawful", at, spare=False)
+    bare = house.provision("lawful", at, "none")
     swings = sensitivity(house, at, spare)
     bar = _bar(swings, sum(house.gpus(found, at).values()))
     sites = _sites(house, at, found)
@@ -165,8 +186,7 @@ def plan(scenario: Scenario, day: date) -> Answer:
         regions=tuple(_region(house, region, at) for region in house.regions),
         sites=sites,
         engines=tuple(_engine(house, chip, at) for chip in chips),
-        residency=_residency(house, at, spare),
-        residency_without_spare=_residency(house, at, spare=False) if spare else (),
+        residency=tuple(regime for level in ("none", "site") for regime in _residency(house, at, level)),
         device=tuple(_device(house, at, share) for share in SHARES),
         sensitivity=swings,
         waterfall=_waterfall(house, at),
@@ -175,7 +195,7 @@ def plan(scenario: Scenario, day: date) -> Answer:
     )
 
 
-def sensitivity(house: House, at: Knobs, spare: bool) -> tuple[Swing, ...]:
+def sensitivity(house: House, at: Knobs, spare: str) -> tuple[Swing, ...]:
     """GPUs when one assumption moves to either end of its range, the widest swing first."""
     found = []
     for name in Knobs._fields:
@@ -311,7 +331,7 @@ def say_layout(layout: Layout) -> str:
     return ", ".join(words)
 
 
-def _residency(house: House, at: Knobs, spare: bool) -> tuple[Regime, ...]:
+def _residency(house: House, at: Knobs, spare: str) -> tuple[Regime, ...]:
     found = []
     base = 0.0
     for regime in REGIMES:
@@ -321,6 +341,7 @@ def _residency(house: House, at: Knobs, spare: bool) -> tuple[Regime, ...]:
         base = base or gpus
         found.append(
             Regime(
+                spare,
                 regime,
                 gpus,
                 sum(s.mw for s in sites),
@@ -348,11 +369,12 @@ def _waterfall(house: House, at: Knobs) -> tuple[tuple[str, float], ...]:
     usd = sum(house.gpu_seconds(chip, at) * hardware(chip).usd_hour.value * 24 for chip in chips) / len(chips)
     flat = sum(sum(load) for _, load in house.groups("free", at)) / SLOTS * usd
     steps = [("mean load", flat)]
-    free = house.provision("free", at, spare=False).cost * 24
-    law = house.provision("lawful", at, spare=False).cost * 24
+    free = house.provision("free", at, "none").cost * 24
+    law = house.provision("lawful", at, "none").cost * 24
     steps += [("peak of the day", free - flat), ("law", law - free)]
-    if house.scenario.spare:
-        steps.append(("one site may be lost", house.provision("lawful", at, spare=True).cost * 24 - law))
+    if house.scenario.spare != "none":
+        whole = house.provision("lawful", at, house.scenario.spare).cost * 24
+        steps.append((f"any {house.scenario.spare} may be lost", whole - law))
     return tuple(steps)
 
 

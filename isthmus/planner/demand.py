@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import cos, pi
+from math import cos, exp, lgamma, pi, sqrt
 
 from isthmus.planner.catalogue import Figure, figure
 from isthmus.planner.scenario import Scenario
@@ -31,11 +31,14 @@ def shape(peak: float, trough: float, peak_hour: float, offset: float) -> tuple[
 
 
 def _power(wanted: float) -> float:
-    """The exponent at which ((1 + cos) / 2)^power has the mean `wanted`, by halving."""
-    low, high = 0.01, 400.0
-    for _ in range(60):
+    """The exponent p at which ((1 + cos) / 2)^p has the mean `wanted`, by halving.
+
+    That mean is gamma(p + 1/2) / (sqrt(pi) gamma(p + 1)) (NIST DLMF 5.12.2).
+    """
+    low, high = 0.0, 1e6
+    for _ in range(80):
         middle = (low + high) / 2
-        mean = sum(((1 + cos((n + 0.5) * pi / 180)) / 2) ** middle for n in range(360)) / 360
+        mean = exp(lgamma(middle + 0.5) - lgamma(middle + 1)) / sqrt(pi)
         low, high = (middle, high) if mean > wanted else (low, middle)
     return (low + high) / 2
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from isthmus.planner.catalogue import figure, tables
 from isthmus.policy import supposed
 from isthmus.policy.compile import Table
 from isthmus.regions import load as region_files
+from isthmus.regions.schema import Region
 
 KEY = "SITE_KEY"
 KINDS = ("features", "ages", "data")
@@ -50,12 +52,22 @@ def sites(regions: Iterable[str]) -> tuple[Site, ...]:
 
 def table(all_sites: Sequence[Site], regions: Iterable[str], day: date, first: str = "") -> Table:
     """The law of `day` over these sites. `first` is the site whose gateway it is: nearest sites come first in its routes."""
-    held = {partner.id: partner for partner in partner_files.load().values() if partner.tier == "device"}
+    held = dict(_devices())
     home = next((site for site in all_sites if site.name == first), all_sites[0])
     near = sorted(all_sites, key=lambda site: (site.name != home.name, delay_ms(home, site), site.name))
     for order, site in enumerate(near):
         held[site.name] = _partner(site, order)
-    return supposed.table(region_files.load(), held, _operator(all_sites, regions), {KEY: "held"}, day)
+    return supposed.table(_files(), held, _operator(all_sites, regions), {KEY: "held"}, day)
+
+
+@cache
+def _files() -> Mapping[str, Region]:
+    return region_files.load()
+
+
+@cache
+def _devices() -> Mapping[str, Partner]:
+    return {partner.id: partner for partner in partner_files.load().values() if partner.tier == "device"}
 
 
 def ask(law: Table, regions: Iterable[str]) -> tuple[Asked, ...]:

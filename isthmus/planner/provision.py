@@ -1,4 +1,4 @@
-"""The least capacity that serves everybody lawfully, at every quarter hour, also when one site is gone.
+"""The least capacity that serves everybody lawfully, at every quarter hour, also when a site or a region is gone.
 
     groups    (sites that may serve them, load at each quarter hour)
     needs     for every set of groups that share sites: what those sites must carry together at its worst quarter hour.
@@ -31,11 +31,19 @@ class Provision(NamedTuple):
     proof: float
 
 
-def provision(groups: Sequence[Group], cost: Mapping[str, float], spare: bool) -> Provision:
-    """The cheapest capacities for `groups` over the sites of `cost` (cost per unit). `spare`: any one site may be lost."""
-    needs: dict[frozenset[str], float] = {}
-    for lost in (None, *cost) if spare else (None,):
-        alive = [(sites - {lost}, load) for sites, load in groups if sites - {lost}]
+def provision(
+    groups: Sequence[Group],
+    cost: Mapping[str, float],
+    losses: Sequence[frozenset[str]] = (),
+    floors: Mapping[frozenset[str], float] | None = None,
+) -> Provision:
+    """The cheapest capacities for `groups` over the sites of `cost` (cost per unit).
+
+    Any one of `losses` may happen; `floors` are what some sites must carry together in any case.
+    """
+    needs: dict[frozenset[str], float] = dict(floors or {})
+    for lost in (frozenset[str](), *losses):
+        alive = [(sites - lost, load) for sites, load in groups if sites - lost]
         for sites, need in _needs(alive).items():
             needs[sites] = max(needs.get(sites, 0.0), need)
     return cover(needs, cost)

@@ -14,6 +14,7 @@ import msgspec
 from isthmus.core.errors import Refusal
 from isthmus.planner.catalogue import Figure, figure, tables
 
+SPARE = ("none", "site", "region")
 NOT_REGIONS = ("delay", "transfer")
 REGIONS = {"CN": 55.0, "EU": 20.0, "US": 20.0, "KR": 5.0}
 
@@ -22,7 +23,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One question. `queries` a day before `growth` and before the device's share; `regions` are weights of any sum.
 
     `hardware_in` sets another accelerator in single regions. `lengths` names a table or a trace file; `tokens_in` and
-    `tokens_out` move its means. None means: the figure of data/traffic.toml. `spare`: one site may be lost at any hour.
+    `tokens_out` move its means. None means: the figure of data/traffic.toml. `home`: share of its
+    own peak that a region's sites carry in any case. `spare`: what may be lost at any hour (none, site, region).
     """
 
     queries: float = 1e9
@@ -39,7 +41,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     utilisation: float | None = None
     token_ms: float | None = None
     peak: float | None = None
-    spare: bool = True
+    home: float | None = None
+    spare: str = "region"
     curve: tuple[float, ...] = ()
     date: str = ""
     seed: int = 1
@@ -83,6 +86,8 @@ def checked(scenario: Scenario, where: str) -> Scenario:
         "cache": scenario.cache is None or 0 <= scenario.cache < 1,
         "utilisation": scenario.utilisation is None or 0 < scenario.utilisation <= 1,
         "token_ms": scenario.token_ms is None or 1 <= scenario.token_ms <= 10_000,
+        "home": scenario.home is None or 0 <= scenario.home <= 1,
+        "spare": scenario.spare in SPARE,
         "peak": scenario.peak is None or 1 <= scenario.peak <= 20,
         "tokens_in": scenario.tokens_in is None or 1 <= scenario.tokens_in <= 1e7,
         "tokens_out": scenario.tokens_out is None or 1 <= scenario.tokens_out <= 1e7,
