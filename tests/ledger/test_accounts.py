@@ -8,11 +8,17 @@ import sqlalchemy as sa
 from isthmus.core.consent import Consent
 from isthmus.core.errors import Refusal
 from isthmus.ledger.accounts import Accounts
+from isthmus.ledger.budgets import Budget
 
 
-@pytest.fixture
-def accounts(tmp_path, clock):
-    opened = Accounts.open(tmp_path / "home" / "accounts.sqlite", clock)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def accounts(request, tmp_path, clock):
+    """Accounts in a SQLite file, and the same in a real PostgreSQL."""
+    home = tmp_path / "home"
+    if request.param == "postgresql":
+        home.mkdir()
+        (home / "accounts.url").write_text(request.getfixturevalue("postgres").new())
+    opened = Accounts.open(home / "accounts.sqlite", clock)
     yield opened
     opened.close()
 
@@ -225,3 +231,33 @@ def test_workers_that_start_together_find_one_house(tmp_path, clock):
     opened = Accounts.open(tmp_path / "new" / "accounts.sqlite", clock)
     assert len(opened.list_keys()) == 8
     opened.close()
+
+
+def test_a_tenant_belongs_to_an_organisation_and_can_move(accounts):
+    caller, _ = accounts.create_key("acme", ["CN"], "CN")
+    assert caller.organisation == "default"
+    accounts.place_tenant("acme", "group")
+    accounts.place_tenant("beta", "group")
+    assert accounts.list_tenants() == {"acme": "group", "beta": "group"}
+    assert next(iter(dict(accounts.callers()).values())).organisation == "group"
+    assert accounts.create_key("beta", ["CN"], "CN")[0].organisation == "group"
+    for wrong in ("", "x" * 65, "a\nb"):
+        with pytest.raises(Refusal, match="bad_field"):
+            accounts.place_tenant("acme", wrong)
+
+
+def test_a_caller_knows_whether_any_budget_binds_it(accounts):
+    caller, _ = accounts.create_key("acme", ["CN"], "CN")
+    assert not caller.limited
+    budget = accounts.budgets.set(Budget("", "organisation", "default", "requests", "day", 5))
+    assert all(caller.limited for _, caller in accounts.callers())
+    assert accounts.create_key("beta", ["CN"], "CN")[0].limited
+    accounts.budgets.remove(budget.id)
+    assert not any(caller.limited for _, caller in accounts.callers())
+
+
+def test_a_person_who_is_forgotten_takes_their_budget_along(accounts):
+    kept = accounts.budgets.set(Budget("", "user", "acme", "requests", "day", 5, "*"))
+    accounts.budgets.set(Budget("", "user", "acme", "requests", "day", 9, "alice"))
+    accounts.erase_person("acme", "alice")
+    assert accounts.budgets.list() == (kept,)
