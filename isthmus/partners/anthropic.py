@@ -259,12 +259,11 @@ _EMPTY = msgspec.Raw(b'""')
 class Reader:
     """Message events to canonical chunks. One reader serves one stream."""
 
-    __slots__ = ("_calls", "_frame", "_length", "_parts", "_signature", "_usage", "_word", "_wrote")
+    __slots__ = ("_calls", "_frame", "_length", "_signature", "_usage", "_word", "_wrote")
 
     def __init__(self, route: Route | None = None) -> None:
         self._frame = canonical.Frame()
         self._usage: dict[str, Any] = {}
-        self._parts: list[dict[str, Any]] = []
         self._calls: dict[int, int] = {}  # block -> tool call
         self._wrote: set[int] = set()
         self._length, self._signature = 0, ""
@@ -298,8 +297,7 @@ class Reader:
                 self._word = document["delta"].get("stop_reason") or self._word
                 return []
             case "message_stop":
-                sealed = [self._frame.delta(encrypted_content=seal(NAME, self._parts))] if self._parts else []
-                return sealed + self._frame.end(self._word, _counted(self._usage))
+                return self._frame.end(self._word, _counted(self._usage))
             case "error":
                 return [canonical.error(str((document.get("error") or {}).get("type", "error")))]
             case _:
@@ -313,7 +311,7 @@ class Reader:
             case "thinking":
                 self._length, self._signature = 0, block.get("signature") or ""
             case "redacted_thinking":
-                self._parts.append({"data": block["data"]})
+                return [self._frame.delta(encrypted_content=seal(NAME, [{"data": block["data"]}]))]
             case "text" if block.get("text"):
                 return [self._frame.delta(content=block["text"])]
         return []
@@ -338,7 +336,6 @@ class Reader:
         if index in self._calls:
             # A call without arguments sends none; whole answers say {} for it.
             return [] if index in self._wrote else [self._frame.call(self._calls[index], "{}")]
-        if self._signature:
-            self._parts.append({"n": self._length, "signature": self._signature})
+        part = {"n": self._length, "signature": self._signature}
         self._length, self._signature = 0, ""
-        return []
+        return [self._frame.delta(encrypted_content=seal(NAME, [part]))] if part["signature"] else []

@@ -182,13 +182,12 @@ def _output(items: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str,
 class Reader:
     """Response events to canonical chunks. One reader serves one stream."""
 
-    __slots__ = ("_calls", "_frame", "_parts", "_wrote")
+    __slots__ = ("_calls", "_frame", "_wrote")
 
     def __init__(self, route: Route | None = None) -> None:
         self._frame = canonical.Frame()
         self._calls: dict[int, int] = {}  # output_index -> tool call
         self._wrote: set[int] = set()
-        self._parts: list[dict[str, Any]] = []
 
     def feed(self, event: bytes, name: bytes = b"") -> list[bytes]:
         """The canonical events that one event becomes. Raises BrokenAnswerError."""
@@ -234,12 +233,12 @@ class Reader:
 
     def _item(self, item: dict[str, Any], at: int) -> list[bytes]:
         if item.get("type") == "reasoning" and item.get("encrypted_content"):
-            self._parts.append({"id": item.get("id", ""), "encrypted_content": item["encrypted_content"]})
+            part = {"id": item.get("id", ""), "encrypted_content": item["encrypted_content"]}
+            return [self._frame.delta(encrypted_content=seal(NAME, [part]))]
         if item.get("type") == "function_call" and self._calls[at] not in self._wrote and item.get("arguments"):
             return [self._frame.call(self._calls[at], item["arguments"])]  # it came whole, without deltas
         return []
 
     def _end(self, response: dict[str, Any]) -> list[bytes]:
-        out = [self._frame.delta(encrypted_content=seal(NAME, self._parts))] if self._parts else []
         reason, word = _ended(response, called=bool(self._calls))
-        return out + self._frame.end(word, _counted(response.get("usage")), reason=reason)
+        return self._frame.end(word, _counted(response.get("usage")), reason=reason)
