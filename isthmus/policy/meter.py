@@ -42,12 +42,13 @@ class Meter:
 
     __slots__ = (
         "_known_at", "_known_until", "_last_used", "_least", "_seen", "_slice", "_trim",
-        "asked", "budget", "lease", "left", "name", "old", "prodded", "unit",
+        "asked", "budget", "label", "lease", "left", "name", "old", "prodded", "unit",
     )  # fmt: skip
 
     def __init__(self, name: str, budget: Budget) -> None:
         """`name` is the counter's in the store."""
         self.name = name
+        self.label = label(budget).encode()
         self.budget = budget
         self.unit = UNITS.index(budget.unit)
         self.lease = _none()
@@ -93,6 +94,10 @@ class Meter:
         if at >= self._known_until:
             return self.budget.most
         return int(max(0, self.lease.granted - cells[self.lease.slot]) + max(0, self.left))
+
+    def resets_in(self, at: float) -> int:
+        """Whole seconds to the end of the window that was last heard of; 0 where there is none."""
+        return int(self._known_until - at) if at < self._known_until < math.inf else 0
 
     def claims(self, book: Book, wall: datetime, at: float, *, tick: bool) -> list[tuple[Lease, Claim]]:
         """What to tell the store now: about the lease in hand, and about those that are over."""
@@ -173,6 +178,11 @@ class Meter:
 def _none() -> Lease:
     """In place of a lease: grants nothing, for no time."""
     return Lease(0, 0, 0, NEVER)
+
+
+def label(budget: Budget) -> str:
+    """A budget's name in response headers, such as tenant-tokens-day."""
+    return "-".join(filter(None, (budget.scope, budget.unit, budget.span)))
 
 
 def window(span: str, wall: datetime) -> tuple[int, int]:

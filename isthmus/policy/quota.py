@@ -31,7 +31,7 @@ from isthmus.ledger.book import Book, settle_left
 from isthmus.ledger.budgets import EACH, UNITS, Budget, binds
 from isthmus.ledger.leases import Claim, Standing, Store, StoreDownError
 from isthmus.partners.prices import Price
-from isthmus.policy import estimate, money
+from isthmus.policy import advertise, estimate, money
 from isthmus.policy.meter import Lease, Meter, window
 
 TICK_S = 0.5  # between two reports of what was spent
@@ -53,6 +53,7 @@ class Bound(NamedTuple):
     each: tuple[Budget, ...]
     counts: bool
     currency: str
+    policy: bytes
 
 
 class Quota:
@@ -90,14 +91,20 @@ class Quota:
                     meter.meet(budget)
 
     def _bind(self, caller: Caller) -> Bound:
-        mine = [budget for budget in self._budgets if binds(budget, caller)]
+        mine = sorted((each for each in self._budgets if binds(each, caller)), key=lambda each: each.scope == "user")
         fixed = tuple(self._meter(budget, budget.id) for budget in mine if budget.scope != "user")
         each = tuple(budget for budget in mine if budget.scope == "user")
         units = {budget.unit for budget in mine}
         currencies = {budget.currency for budget in mine if budget.currency}
         if len(currencies) > 1:
             raise Refusal("quota_unavailable", retry_after=60)
-        bound = Bound(fixed, each, bool(units & {"tokens", "money"}), currencies.pop() if currencies else "")
+        bound = Bound(
+            fixed,
+            each,
+            bool(units & {"tokens", "money"}),
+            currencies.pop() if currencies else "",
+            advertise.policy(mine),
+        )
         self._bounds[caller.key_id] = bound
         return bound
 
@@ -208,6 +215,12 @@ class Quota:
             return max(1, _integer.decode(raw))
         except msgspec.MsgspecError:
             raise Refusal("bad_field", field="max_tokens", reason="it must be a whole number") from None
+
+    def header_lines(self, ex: Exchange) -> bytes:
+        """What is left of a limited caller's budgets, as response headers (policy.advertise)."""
+        bound = self._bounds.get(ex.caller.key_id) or self._bind(ex.caller)
+        meters = bound.meters + self._person(bound, ex.subject) if bound.each else bound.meters
+        return advertise.lines(bound.policy, meters, self._cells, self._clock.monotonic()) if meters else b""
 
     def _prod(self, meter: Meter) -> None:
         """A slice runs low: the next one is fetched while requests go on."""
