@@ -40,6 +40,8 @@ def sign(data: bytes, parent: bytes, container: str, certificate: bytes, key: by
         builder = library.Builder(_manifest(system, edited=held))
         if held:
             relation = {"title": "as it came", "relationship": "parentOf"}
+            # The first action of an edited file is that its parent was opened; this intent writes it.
+            builder.set_intent(library.C2paBuilderIntent.EDIT)
             builder.add_ingredient(relation, kind, BytesIO(parent))
         builder.sign(library.Signer.from_info(info), kind, BytesIO(data), out)
     except library.C2paError as error:

@@ -82,10 +82,15 @@ def show(data: bytes, text: str) -> bytes:
     with _named():
         page = writer.pages[-1]
         known = picture.letters()
+        resources = generic.DictionaryObject(page.get("/Resources", generic.DictionaryObject()).get_object())
+        fonts = generic.DictionaryObject(resources.get("/Font", generic.DictionaryObject()).get_object())
+        font = _FONT
+        while font in fonts:
+            font += "0"
         string = "".join(f"{known[char][0]:04x}" for char in text)
         box = page.mediabox
         at = f"{float(box.left) + _MARGIN:.1f} {float(box.bottom) + _MARGIN / 2:.1f}"
-        said = f"\nQ q BT {_FONT} {_SIZE} Tf 0 g {at} Td <{string}> Tj ET Q\n"
+        said = f"\nQ q BT {font} {_SIZE} Tf 0 g {at} Td <{string}> Tj ET Q\n"
         first, last = generic.StreamObject(), generic.StreamObject()
         first.set_data(b"q\n")
         last.set_data(said.encode())
@@ -94,9 +99,7 @@ def show(data: bytes, text: str) -> bytes:
         inner = old.get_object() if old is not None else generic.ArrayObject()
         parts = list(inner) if isinstance(inner, generic.ArrayObject) else [old]
         page[_name("/Contents")] = generic.ArrayObject([add(first), *parts, add(last)])
-        resources = generic.DictionaryObject(page.get("/Resources", generic.DictionaryObject()).get_object())
-        fonts = generic.DictionaryObject(resources.get("/Font", generic.DictionaryObject()).get_object())
-        fonts[_name(_FONT)] = _font(generic, add, text)
+        fonts[_name(font)] = _font(generic, add, text)
         resources[_name("/Font")] = fonts
         page[_name("/Resources")] = resources
         writer.write(out)
