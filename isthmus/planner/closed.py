@@ -32,7 +32,7 @@ from isthmus.planner.catalogue import Figure, figure, hardware, model
 from isthmus.planner.demand import SLOTS, curve
 from isthmus.planner.engine import Engine, engine
 from isthmus.planner.roofline import Layout
-from isthmus.planner.provision import Group, Provision, peak, provision
+from isthmus.planner.provision import Group, Loss, Provision, peak, provision
 from isthmus.planner.scenario import Scenario, checked
 
 SERVER = 8  # GPUs are bought by the server
@@ -114,7 +114,7 @@ class House:
             for sites, share in self.shares[region].items():
                 if sites:
                     where = {"free": everywhere, "pinned": own, "lawful": sites}[regime]
-                    found.append((where, [value * share * kept for value in load]))
+                    found.append(Group(region, where, [value * share * kept for value in load]))
         return found
 
     def engine(self, chip: str, at: Knobs) -> Engine:
@@ -131,11 +131,32 @@ class House:
             found = self._seconds[chip, at] = whole / at.utilisation.value / at.roofline.value
         return found
 
-    def losses(self, spare: str) -> list[frozenset[str]]:
-        """What may be lost: nothing, any one site, or any one region (and any one site)."""
+    def losses(self, spare: str, at: Knobs) -> list[Loss]:
+        """What may be lost: nothing, any one site, or any one region (and any one site).
+
+        Whoever moves finds no cache, so that a query costs more until caches grow again; for those minutes a fleet may run
+        hotter than at its daily peak. A lost site is half of its region, or one part of as many as stand there.
+        """
         alone = [frozenset((site.name,)) for site in self.sites]
         whole = [frozenset(s.name for s in self.sites if s.region == region) for region in self.regions]
-        return {"none": [], "site": alone, "region": [*alone, *whole]}[spare]
+        wanted = {"none": [], "site": alone, "region": [*alone, *whole]}[spare]
+        haste = at.utilisation.value / max(at.utilisation.value, figure("traffic.toml", "failover", "hot").value)
+        found = []
+        for lost in wanted:
+            factor = {}
+            for region in self.regions:
+                own = [site.name for site in self.sites if site.region == region]
+                moved = sum(name in lost for name in own) / len(own)
+                factor[region] = (1 + moved * (self._cold(region, at) - 1)) * haste
+            found.append(Loss(lost, factor))
+        return found
+
+    def _cold(self, region: str, at: Knobs) -> float:
+        """How much more a query costs without any cache."""
+        into, out, _ = self._means
+        chip = self.scenario.hardware_in.get(region, self.scenario.hardware).lower()
+        warm, cold = (sum(self.engine(chip, at).seconds(into, out, cache)) for cache in (at.cache.value, 0.0))
+        return cold / warm
 
     def provision(self, regime: str, at: Knobs, spare: str) -> Provision:
         """The cheapest lawful capacities in queries a second; cost is USD per hour."""
@@ -143,11 +164,12 @@ class House:
             site.name: self.gpu_seconds(self.chip[site.name], at) * hardware(self.chip[site.name]).usd_hour.value
             for site in self.sites
         }
-        floors = {
-            frozenset(s.name for s in self.sites if s.region == region): at.home.value * self._kept(region, at) * max(load)
-            for region, load in ((region, curve(self.scenario, region, at.peak)) for region in self.regions)
-        }
-        return provision(self.groups(regime, at), cost, self.losses(spare), floors)
+        floors = {}
+        for region in self.regions:
+            own = [site.name for site in self.sites if site.region == region]
+            least = at.home.value * self._kept(region, at) * max(curve(self.scenario, region, at.peak)) / len(own)
+            floors |= dict.fromkeys((frozenset((name,)) for name in own), least)
+        return provision(self.groups(regime, at), cost, self.losses(spare, at), floors)
 
     def _kept(self, region: str, at: Knobs) -> float:
         """Share of a region's token work that does not stay on devices."""
@@ -180,7 +202,7 @@ def plan(scenario: Scenario, day: date) -> Answer:
         law=house.law.digest,
         tokens_in=house.lengths.mean_in,
         tokens_out=house.lengths.mean_out,
-        peak_qps=peak(load),
+        peak_qps=peak([group.load for group in load]),
         headline=_headline(house, at, sites, bar),
         without_spare=_headline(house, at, _sites(house, at, bare), bar),
         regions=tuple(_region(house, region, at) for region in house.regions),
@@ -285,7 +307,7 @@ def _busy(house: House, at: Knobs) -> float:
     """GPU-hours of the day if every quarter hour had just the GPUs it needs."""
     chips = [house.chip[site.name] for site in house.sites]
     each = sum(house.gpu_seconds(chip, at) for chip in chips) / len(chips)
-    return sum(sum(load) for _, load in house.groups("lawful", at)) * (24 / SLOTS) * each
+    return sum(sum(group.load) for group in house.groups("lawful", at)) * (24 / SLOTS) * each
 
 
 def _region(house: House, region: str, at: Knobs) -> RegionPlan:
@@ -367,7 +389,7 @@ def _waterfall(house: House, at: Knobs) -> tuple[tuple[str, float], ...]:
     """USD a day, step by step: the mean load, its peak pooled freely, what law adds, what the spare site adds."""
     chips = [house.chip[site.name] for site in house.sites]
     usd = sum(house.gpu_seconds(chip, at) * hardware(chip).usd_hour.value * 24 for chip in chips) / len(chips)
-    flat = sum(sum(load) for _, load in house.groups("free", at)) / SLOTS * usd
+    flat = sum(sum(group.load) for group in house.groups("free", at)) / SLOTS * usd
     steps = [("mean load", flat)]
     free = house.provision("free", at, "none").cost * 24
     law = house.provision("lawful", at, "none").cost * 24

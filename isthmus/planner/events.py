@@ -7,7 +7,8 @@ Rules of this file.
    picker is used in a sample beside it (`picked.py`), since it costs more than everything else here.
 3. Reading is first come, first served per replica. A token's time is that of the fill at the moment it starts to write.
 4. A site that is lost answers nothing: each try costs the connect timeout until the breaker opens. Streams that broke
-   back as new questions, without a cache.
+   come back as new questions. Whose nearest site was lost finds no cache elsewhere at first, then it grows back; who only
+   spills over has stayed where he is, as conversations do.
 5. Flat lists, one heap, no objects per request.
 """
 
@@ -143,18 +144,21 @@ class Loop:
                 return
             gateway, decision, delay = ask
             plans = choose[gateway](decision, AUTO)
-            home, spent, tried, alive = number[plans[0].route.name], 0.0, 0, False
-            for patience in (SOON_S, PATIENCE_S):
+            home, spent, tried, alive = -1, 0.0, 0, False
+            for hurry in (False, True):
                 for plan in plans:
                     name = plan.route.name
                     s = number[name]
                     count = counts[s]
                     if not count:
                         continue
-                    tried += 1
+                    if home < 0:
+                        home = s
+                    tried += not hurry
                     if now >= lost_at and s in lost:
-                        breakers[gateway].failed(name)
-                        spent += detect
+                        if not hurry:
+                            breakers[gateway].failed(name)
+                            spent += detect
                         continue
                     alive = True
                     a = first[s] + int(one[k] * count)
@@ -163,11 +167,13 @@ class Loop:
                     at = now + spent
                     begin = max(ready[r], at)
                     fast = speed[s]
-                    if begin - at > patience or inside[r] >= fast.slots:
+                    if begin - at > (PATIENCE_S if hurry else SOON_S):
                         continue
-                    if again or (s != home and now < lost_at):
+                    if inside[r] >= (fast.slots if hurry else fast.calm):
+                        continue
+                    if again:
                         held = 0.0
-                    elif s != home:
+                    elif now >= lost_at and home in lost:
                         held = cache * (1 - exp((lost_at - now) / warm_s))
                     else:
                         held = cache

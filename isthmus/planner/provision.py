@@ -1,6 +1,6 @@
 """The least capacity that serves everybody lawfully, at every quarter hour, also when a site or a region is gone.
 
-    groups    (sites that may serve them, load at each quarter hour)
+    groups    (region, sites that may serve them, load at each quarter hour)
     needs     for every set of groups that share sites: what those sites must carry together at its worst quarter hour.
               By max-flow min-cut (Hall's condition) these needs are also enough.
     covering  min cost of capacity such that each need is met: a linear programme with one row per site in its dual,
@@ -20,7 +20,25 @@ from isthmus.core.errors import Refusal
 MOST_SETS = 4096
 TINY = 1e-9
 
-Group = tuple[frozenset[str], Sequence[float]]
+Load = Sequence[float]
+
+
+class Group(NamedTuple):
+    """One region's questions that may go to the same sites, and their load at each quarter hour."""
+
+    region: str
+    sites: frozenset[str]
+    load: Load
+
+
+class Loss(NamedTuple):
+    """`sites` are gone; each region's load then counts `factor` times (cold caches make it more, haste makes it less)."""
+
+    sites: frozenset[str]
+    factor: Mapping[str, float]
+
+
+NO_LOSS = Loss(frozenset(), {})
 
 
 class Provision(NamedTuple):
@@ -34,7 +52,7 @@ class Provision(NamedTuple):
 def provision(
     groups: Sequence[Group],
     cost: Mapping[str, float],
-    losses: Sequence[frozenset[str]] = (),
+    losses: Sequence[Loss] = (),
     floors: Mapping[frozenset[str], float] | None = None,
 ) -> Provision:
     """The cheapest capacities for `groups` over the sites of `cost` (cost per unit).
@@ -42,21 +60,25 @@ def provision(
     Any one of `losses` may happen; `floors` are what some sites must carry together in any case.
     """
     needs: dict[frozenset[str], float] = dict(floors or {})
-    for lost in (frozenset[str](), *losses):
-        alive = [(sites - lost, load) for sites, load in groups if sites - lost]
+    for lost in (NO_LOSS, *losses):
+        alive = [
+            (sites - lost.sites, [value * lost.factor.get(region, 1.0) for value in load])
+            for region, sites, load in groups
+            if sites - lost.sites
+        ]
         for sites, need in _needs(alive).items():
             needs[sites] = max(needs.get(sites, 0.0), need)
     return cover(needs, cost)
 
 
-def peak(groups: Sequence[Group]) -> float:
-    """The worst quarter hour of all groups together."""
-    return max(map(sum, zip(*(load for _, load in groups), strict=True)), default=0.0)
+def peak(loads: Sequence[Load]) -> float:
+    """The worst quarter hour of all loads together."""
+    return max(map(sum, zip(*loads, strict=True)), default=0.0)
 
 
-def _needs(groups: Sequence[Group]) -> dict[frozenset[str], float]:
+def _needs(groups: Sequence[tuple[frozenset[str], Load]]) -> dict[frozenset[str], float]:
     """Worst load of every connected union of site sets, counting all groups that can go nowhere else."""
-    merged: dict[frozenset[str], Sequence[float]] = {}
+    merged: dict[frozenset[str], Load] = {}
     for sites, load in groups:
         old = merged.get(sites)
         merged[sites] = load if old is None else [a + b for a, b in zip(old, load, strict=True)]
@@ -71,7 +93,7 @@ def _needs(groups: Sequence[Group]) -> dict[frozenset[str], float]:
                 edge.append(both)
                 if len(found) > MOST_SETS:
                     raise Refusal("usage", reason="These regions share sites in too many ways to plan exactly. Name fewer.")
-    return {union: peak([(s, load) for s, load in merged.items() if s <= union]) for union in found}
+    return {union: peak([load for sites, load in merged.items() if sites <= union]) for union in found}
 
 
 def cover(needs: Mapping[frozenset[str], float], cost: Mapping[str, float]) -> Provision:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from isthmus.core.decision import Decision
+from isthmus.core.decision import Decision, Question
 from isthmus.planner import lawful, roofline
 from isthmus.planner.catalogue import efficiency, figure, hardware, model
 from isthmus.planner.closed import House, Knobs
@@ -47,13 +47,14 @@ class Speed(NamedTuple):
     """How fast one replica of a site is.
 
     It reads `reads` tokens a second in all, one prompt at most at `alone`; a token takes `step + slope x inside` seconds
-    while `inside` requests are there; more than `slots` are not taken.
+    while `inside` requests are there; from `calm` on others are asked first, more than `slots` are not taken.
     """
 
     reads: float
     alone: float
     step: float
     slope: float
+    calm: int
     slots: int
 
 
@@ -68,12 +69,16 @@ class Gateway(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One class of requests at one gateway. `decision` is None where law refuses."""
+    """One class of requests at one gateway: all `questions` with the same routes. `decision` is None where law refuses.
+
+    `weight` is its share of the region's traffic.
+    """
 
     gateway: int
     region: str
     decision: Decision | None
     weight: float
+    questions: tuple[Question, ...]
 
 
 class World(NamedTuple):
@@ -115,6 +120,16 @@ def build(house: House, at: Knobs, capacity: Mapping[str, float], replicas: int)
     )
 
 
+def fresh(world: World, day: date) -> World:
+    """The same world on a new clock: nothing has failed yet."""
+    clock = SimClock(day)
+    gateways = []
+    for gateway in world.gateways:
+        breakers = Breakers(clock)
+        gateways.append(gateway._replace(breakers=breakers, chooser=Chooser(breakers, gateway.table.models())))
+    return world._replace(clock=clock, gateways=tuple(gateways))
+
+
 def _gateway(house: House, site: Site, clock: SimClock) -> Gateway:
     twins = sum(other.region == site.region for other in house.sites)
     table = lawful.table(house.sites, house.regions, house.day, site.name)
@@ -134,9 +149,10 @@ def _asks(house: House, gateways: Sequence[Gateway]) -> list[Ask]:
             weight = asked.share * gateway.share
             old = found.get((number, routes))
             if old is not None:
-                found[number, routes] = old._replace(weight=old.weight + weight)
+                more = (*old.questions, asked.question)
+                found[number, routes] = old._replace(weight=old.weight + weight, questions=more)
             else:
-                found[number, routes] = Ask(number, asked.region, decision if routes else None, weight)
+                found[number, routes] = Ask(number, asked.region, decision if routes else None, weight, (asked.question,))
     return list(found.values())
 
 
@@ -150,12 +166,17 @@ def _speed(house: House, at: Knobs, chip: str, part: float) -> Speed:
     layout, context = found.decode_layout, house.lengths.mean_context
     few = roofline.decode_at(h, model(found.model), efficiency(h.family), layout, found.batch / 4, context)
     slope = (found.step - few.step) / (found.batch * 0.75)
+    step, per = (found.step - slope * found.batch) / at.roofline.value, slope / writing / factor
+    full = found.batch * writing * part
+    # In step with Little's law: inside = hot x (what it does at most) x (step + per x inside).
+    most = figure("traffic.toml", "failover", "hot").value * full / (step + per * full)
     return Speed(
         reads=found.prefill * reading * factor,
         alone=found.prefill * found.prefill_layout.tp * at.roofline.value,
-        step=(found.step - slope * found.batch) / at.roofline.value,
-        slope=slope / writing / factor,
-        slots=max(1, int(found.batch * writing * part * 1.25)),
+        step=step,
+        slope=per,
+        calm=max(1, int(most * step / (1 - most * per))),
+        slots=max(1, int(full * 1.25)),
     )
 
 
