@@ -69,7 +69,9 @@ class Book:
         self._free.append(slot)
 
     def close(self, *, settled: bool) -> None:
-        """Let go; a book whose leases are all closed leaves no file."""
+        """Let go; a book whose leases are all closed leaves no file. A second time does nothing."""
+        if self._map.closed:
+            return
         if settled:
             self._path.unlink(missing_ok=True)
         self.cells.release()

@@ -75,7 +75,8 @@ class Quota:
         self._thread = ThreadPoolExecutor(1, "leases")
         self._turn = asyncio.Lock()
         self._pending: asyncio.Task[None] | None = None
-        self._down_at = -math.inf
+        self._failures = 0
+        self._down = False
         self._tidied = clock.monotonic()
         self.prices: Mapping[str, Price] = {}
 
@@ -239,11 +240,12 @@ class Quota:
                 if meter.hopeless(self._cells, need[meter.unit], at):
                     raise self._refusal(meter)
                 meter.ask(need[meter.unit])
+            failures = self._failures
             await self.round()
-            if self._down_at >= at:
-                raise Refusal("quota_unavailable", retry_after=1)
             if self._take(ex, meters, need, self._clock.monotonic()):
                 return
+            if self._failures != failures:
+                break
         raise Refusal("quota_unavailable", retry_after=1)
 
     def _refusal(self, meter: Meter) -> Refusal:
@@ -278,7 +280,7 @@ class Quota:
             claims = [claim for _, _, claim in sent]
             standings = await self._tell(claims)
             if standings is None:
-                self._down_at = self._clock.monotonic()
+                self._failures += 1
                 return
             for (meter, lease, claim), standing in zip(sent, standings, strict=True):
                 meter.heard(self._book, lease, claim, standing, at)
@@ -287,10 +289,18 @@ class Quota:
         loop = asyncio.get_running_loop()
         now = self._clock.epoch_ms()
         try:
-            return await loop.run_in_executor(self._thread, self._store.settle, self._book.holder, claims, now)
+            standings = await loop.run_in_executor(self._thread, self._store.settle, self._book.holder, claims, now)
         except StoreDownError as error:
-            print(f"the store of leases cannot be reached: {error.word}", file=sys.stderr, flush=True)
+            self._say_down(error)
             return None
+        self._down = False
+        return standings
+
+    def _say_down(self, error: StoreDownError) -> None:
+        """Once, until it answers again."""
+        if not self._down:
+            print(f"the store of leases cannot be reached: {error.word}", file=sys.stderr, flush=True)
+        self._down = True
 
     async def tick(self) -> None:
         """Report what was spent, return what lies idle, settle what dead workers left behind."""
@@ -306,7 +316,7 @@ class Quota:
                 self._tidied = self._clock.monotonic()
                 await loop.run_in_executor(self._thread, self._store.tidy, now)
         except StoreDownError as error:
-            print(f"the store of leases cannot be reached: {error.word}", file=sys.stderr, flush=True)
+            self._say_down(error)
 
     async def keep(self) -> None:
         """`tick`, for ever: a chore of the worker."""
