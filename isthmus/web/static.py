@@ -7,8 +7,8 @@ Rules of this room:
    be compiled, and a worker may be made of text that the page itself holds (the model's engine makes its own so).
 4. Opener and embedder policies isolate the page, so that the engine may use several threads (SharedArrayBuffer).
 5. Files that were packed when they were built (.gz) are large: they stay on disk and are read when asked for.
-Source: CSP Level 3; HTML 7.1.4 (embedder policy); RFC 9111 section 5.2 (cache-control), RFC 8246 (immutable); W3C Service
-Workers (/sw.js scope).
+Source: CSP Level 3; HTML 7.1.4 (embedder policy); RFC 9111 section 5.2 (cache-control), RFC 8246 (immutable); W3C
+Service Workers (/sw.js scope).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _YEAR = "public, max-age=31536000, immutable"
 _SMALL = 860  # bytes; below one packet gzip gains nothing
 POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self' blob:"
+    "img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
+    "worker-src 'self' blob:"
 )
 
 

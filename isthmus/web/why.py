@@ -27,6 +27,7 @@ def regions(table: Table, caller: Caller) -> list[dict[str, Any]]:
     """The regions of this key: id, name, whether a lawyer signed, and the texts that stand beside answers.
 
     `label` follows every answer, `disclosure` opens a conversation; each is empty where the region asks for none.
+    `device` says whether the region's rules let a model on the person's own device answer.
     """
     out = []
     for name in caller.regions:
@@ -43,6 +44,7 @@ def regions(table: Table, caller: Caller) -> list[dict[str, Any]]:
                 "draft": region.reviewed.status == "draft",
                 "label": _text(owed, "label.show"),
                 "disclosure": _text(owed, "disclose"),
+                "device": bool(decision.device),
                 "partners": list(dict.fromkeys(p.route.title for p in decision.plans if p.route.tier == "partner")),
             }
         )

@@ -2,7 +2,8 @@
 
 import { Gateway, GatewayError, type Agreement, type Message, type Origin, type Question } from "../src/gateway.js";
 import { LanguageModel } from "../src/language-model.js";
-import { configure, deviceOrigin, native } from "../src/task.js";
+import { configure } from "../src/task.js";
+import { beginModel, localModel, refreshEngine, removeModel } from "./model.js";
 import { newId, store, troubleOf, type Chat, type KeptGrant, type RegionInfo, type Turn } from "./store.js";
 import { fill, spoken, WORDS, type Words } from "./words.js";
 
@@ -162,7 +163,7 @@ interface Hearing {
 async function answerWith(chatId: string, turnId: string, to: Hearing): Promise<Origin | null> {
   const { mode } = store.state.settings;
   const messages = messagesBefore(chatId, turnId, to.begun);
-  if (!to.route && mode.endsWith("on_device") && store.state.deviceModel) return onDevice(messages, to);
+  if (!to.route && mode.endsWith("on_device") && deviceChats()) return onDevice(messages, to);
   if (!to.route && mode === "only_on_device") throw new GatewayError("no_device_model", "");
   if (!navigator.onLine) throw new GatewayError("offline", "");
   const partner = to.route === "partner" || mode.endsWith("in_cloud");
@@ -173,24 +174,33 @@ async function answerWith(chatId: string, turnId: string, to: Hearing): Promise<
     return await via("partner");
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== "declined" || mode === "only_in_cloud") throw error;
-    const here = store.state.deviceModel;
+    const here = deviceChats();
     store.turn(chatId, turnId, { note: fill(words().declined, { who: here ? words().device : words().private }) });
     return here ? onDevice(messages, to) : via("private");
   }
 }
 
+/** Whether the device answers chats. A small model knows little of the world, so it does where nobody else may or can. */
+export function deviceChats(): boolean {
+  const { deviceKind, settings, online } = store.state;
+  return deviceKind === "browser" || (deviceKind === "wasm" && localModel() !== undefined && (settings.mode === "only_on_device" || !online));
+}
+
 async function onDevice(messages: Message[], to: Hearing): Promise<Origin> {
-  const origin = deviceOrigin();
-  to.heardOrigin(origin);
+  let origin: Origin | null = null;
   const last = messages[messages.length - 1].content ?? "";
   const session = await LanguageModel.create({
     mode: "only_on_device",
+    onOrigin: (heard) => {
+      origin = heard;
+      to.heardOrigin(heard);
+    },
     initialPrompts: messages.slice(0, -1).map(({ role, content }) => ({ role: role as "user" | "assistant", content: content ?? "" })),
   });
   const reader = session.promptStreaming(last, { signal: to.signal }).getReader();
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) return origin;
+    if (done) return origin!;
     to.hear(value);
   }
 }
@@ -234,7 +244,7 @@ document.addEventListener("visibilitychange", () => {
 
 export function whoOf(origin: Origin): string {
   const w = words();
-  if (origin.source === "device") return w.device;
+  if (origin.source === "device") return origin.unsure ? w.deviceUnsure : w.device;
   if (origin.source === "private") return w.private;
   const name = origin.badge.replace(/^rehearsal: local stand-in for /, "");
   return w.partners[name] ?? name;
@@ -259,20 +269,19 @@ export async function enter(key: string): Promise<void> {
   store.set({ key, regions: found.regions, settings: { ...settings, region }, subject: subject || newId() });
 }
 
-/** What only the start needs: the key in the fragment, what the browser can do itself, fresh regions. */
-export async function begin(): Promise<void> {
-  configure({ get gateway() { return gateway(); }, get mode() { return store.state.settings.mode; } });
+/** What only the start needs: the key in the fragment, what this device can do itself, fresh regions. */
+export function begin(): void {
+  configure({ get gateway() { return gateway(); }, get mode() { return store.state.settings.mode; }, get local() { return localModel(); } });
   const handed = /[#&]key=([\w-]+)/.exec(location.hash)?.[1];
   if (handed) setFragment("");
-  const own = native("LanguageModel");
-  if (own) store.set({ deviceModel: (await own.availability({ expectedOutputs: [{ type: "text", languages: ["en"] }] }).catch(() => "unavailable")) === "available" });
+  void beginModel();
   const key = handed ?? store.state.key;
   if (!key) return;
-  try {
-    await enter(key);
-  } catch (error) {
+  // The page stands at once: what the server says of the key and its regions comes when it comes.
+  store.set({ key });
+  enter(key).then(refreshEngine, (error: unknown) => {
     if (error instanceof GatewayError && ["invalid_key", "revoked_key", "missing_key"].includes(error.code)) store.set({ key: "" });
-  }
+  });
 }
 
 function setFragment(fragment: string): void {
@@ -299,12 +308,14 @@ export async function erase(): Promise<string[]> {
   let withdrawn = 0;
   const live = grants.filter((grant) => Date.parse(grant.until) > Date.now());
   for (const grant of live) if (await withdraw(grant)) withdrawn++;
+  const bytes = await removeModel().catch(() => 0);
   const stored = "caches" in window ? await caches.keys() : [];
   for (const name of stored) await caches.delete(name);
   const workers = "serviceWorker" in navigator ? await navigator.serviceWorker.getRegistrations() : [];
   for (const each of workers) await each.unregister();
   const went = [fill(w.gone.chats, { n: chats.length }), fill(w.gone.grants, { n: withdrawn })];
   if (withdrawn < live.length) went.push(fill(w.gone.kept, { n: live.length - withdrawn }));
+  if (bytes) went.push(fill(w.gone.model, { mb: Math.round(bytes / 1e6) }));
   went.push(w.gone.settings, w.gone.cache);
   store.flush();
   store.set({ chats: [], grants: [], draft: "", key: "", subject: "", regions: [], current: "", sheet: null, toast: "", erased: went });

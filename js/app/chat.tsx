@@ -2,7 +2,7 @@
 
 import { memo } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ask, busy, copy, edit, goOn, label, region, retry, stop, toast, whoOf, words } from "./actions.js";
+import { ask, busy, copy, deviceChats, edit, goOn, label, region, retry, stop, toast, whoOf, words } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
 import { Markdown } from "./markdown.js";
 import { afterSheet, AiLabel, Badge, Clauses, IconButton, RowButton, useWords } from "./parts.js";
@@ -27,7 +27,7 @@ export function ChatPage({ state }: { state: State }) {
       </header>
       {!state.online && <p class="offline" role="status"><Clauses text={state.deviceModel ? w.offlineTools : w.offline} /></p>}
       <main>
-        {chat ? <Log key={chat.id} id={chat.id} turns={chat.turns} /> : <Home device={state.deviceModel} />}
+        {chat ? <Log key={chat.id} id={chat.id} turns={chat.turns} /> : <Home device={deviceChats()} tools={state.deviceModel} />}
       </main>
       <Composer busyNow={chat ? busy(chat.id) : false} draft={state.draft} last={chat?.turns.filter((turn) => turn.role === "user").at(-1)} />
     </div>
@@ -38,7 +38,7 @@ function focusComposer(): void {
   document.querySelector<HTMLTextAreaElement>("#ask")?.focus();
 }
 
-function Home({ device }: { device: boolean }) {
+function Home({ device, tools }: { device: boolean; tools: boolean }) {
   const w = useWords();
   const take = (draft: string) => {
     store.set({ draft });
@@ -48,7 +48,7 @@ function Home({ device }: { device: boolean }) {
   return (
     <div class="home">
       <h1><Clauses text={device ? w.home : w.homeElsewhere} /></h1>
-      <p class="lead"><Clauses text={device ? w.homeHere : w.homeNoModel} /></p>
+      <p class="lead"><Clauses text={device ? w.homeHere : tools ? w.homeTools : w.homeNoModel} /></p>
       <div class="rows">
         <RowButton icon="compose" title={w.try1} sub={cloud} onClick={() => take(w.try1fill)} />
         <RowButton icon="book" title={w.try2} sub={w.try2sub} onClick={() => { location.hash = "#/tools/points"; }} />
@@ -181,7 +181,7 @@ function Waiting({ turn }: { turn: Turn }) {
     return () => clearInterval(timer);
   }, [turn.at]);
   // Until the first words come nobody knows who answers, unless only the device may.
-  const here = store.state.deviceModel && store.state.settings.mode.endsWith("on_device");
+  const here = deviceChats() && store.state.settings.mode.endsWith("on_device");
   const who = turn.origin ? whoOf(turn.origin) : "Isthmus";
   const said = here && seconds < 4 ? w.thinkingDevice : fill(seconds >= 4 ? w.slow : w.thinking, { who: here ? w.device : who });
   return (

@@ -182,7 +182,7 @@ function PlainSheet({ turn, onClose }: { turn: Turn; onClose: () => void }) {
 }
 
 window.addEventListener("hashchange", () => {
-  if (/[#&]key=/.test(location.hash)) void begin(); // a link with a key, opened while the page stands
+  if (/[#&]key=/.test(location.hash)) begin(); // a link with a key, opened while the page stands
   else store.set({ route: location.hash });
 });
 window.addEventListener("online", () => store.set({ online: true }));
@@ -193,5 +193,6 @@ window.visualViewport?.addEventListener("resize", () => {
   document.documentElement.style.setProperty("--seen", `${window.visualViewport!.height}px`);
 });
 
-void begin().finally(() => render(<App />, document.querySelector("#app")!));
+begin();
+render(<App />, document.querySelector("#app")!);
 if ("serviceWorker" in navigator) void navigator.serviceWorker.register("/sw.js").catch(() => undefined); // plain http elsewhere: the app works without

@@ -1,7 +1,9 @@
 // Settings: where, which words, how old, who first; who answers; receipts; deleting everything.
 
-import { useState } from "preact/hooks";
-import { erase, withdraw } from "./actions.js";
+import { useEffect, useState } from "preact/hooks";
+import { DownloadError, supported, type ModelInfo } from "../src/wasm.js";
+import { erase, gateway, withdraw } from "./actions.js";
+import { fetchModel, offered, removeModel, stopFetching } from "./model.js";
 import type { Mode } from "../src/task.js";
 import { Choice, Clauses, IconButton, Select, Sheet, useWords } from "./parts.js";
 import { store, type KeptGrant, type Settings, type State } from "./store.js";
@@ -62,10 +64,7 @@ export function SettingsPage({ state }: { state: State }) {
             </button>
           ))}
         </section>
-        <section class="card group">
-          <h2>{w.localModel}</h2>
-          <p class="small"><Clauses text={state.deviceModel ? w.localYes : w.localNo} /></p>
-        </section>
+        <ModelSection state={state} />
         <section class="card group">
           <h2>{w.complaints}</h2>
           <p class="small"><Clauses text={w.complaintText} /></p>
@@ -78,6 +77,70 @@ export function SettingsPage({ state }: { state: State }) {
       </main>
     </div>
   );
+}
+
+/** The model on this device: what is here, what this server offers, fetching with progress, removing. */
+function ModelSection({ state }: { state: State }) {
+  const w = useWords();
+  const [models, setModels] = useState<ModelInfo[] | null>(null);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    if (state.online) void offered(gateway()).then(setModels, () => setModels([]));
+  }, [state.online]);
+  const fetchIt = (info: ModelInfo) => {
+    setProblem("");
+    fetchModel(info).catch((error: unknown) => {
+      if (!(error instanceof DOMException && error.name === "AbortError")) setProblem(error instanceof DownloadError ? w.modelFailed[error.reason] : w.e_other);
+    });
+  };
+  const allowed = state.regions.find((each) => each.id === state.settings.region)?.device !== false;
+  const said = state.deviceKind === "browser" ? w.localYes : state.deviceKind === "wasm" ? w.localHere : supported() ? w.localCan : w.localNo;
+  return (
+    <section class="card group">
+      <h2>{w.localModel}</h2>
+      <p class="small"><Clauses text={allowed ? said : w.localForbidden} /></p>
+      {state.model && state.deviceKind === "wasm" && (
+        <div class="line">
+          <span class="line-text"><bdi>{state.model.title}</bdi><span class="small">{size(state.model.size)}</span></span>
+          <button type="button" class="link-button" onClick={() => void removeModel()}>{w.remove}</button>
+        </div>
+      )}
+      {state.fetching && <Fetching at={state.fetching} />}
+      {!state.fetching && allowed && state.deviceKind === "" && models?.map((info) => (
+        <div class="line">
+          <span class="line-text">
+            <bdi>{info.title}</bdi>
+            <span class="small">{[size(info.size), info.languages.map((tag) => languageName(tag)).join(", "), info.licence].join(" · ")}</span>
+          </span>
+          <button type="button" class="link-button" onClick={() => fetchIt(info)} disabled={!state.online}>{w.fetch}</button>
+        </div>
+      ))}
+      {models?.length === 0 && state.online && supported() && state.deviceKind === "" && <p class="fine"><Clauses text={w.noModels} /></p>}
+      {problem && <p class="bad" role="alert"><Clauses text={problem} /></p>}
+    </section>
+  );
+}
+
+function Fetching({ at }: { at: { loaded: number; total: number } }) {
+  const w = useWords();
+  const done = Math.floor((100 * at.loaded) / at.total);
+  return (
+    <div class="fetching">
+      <progress value={at.loaded} max={at.total} aria-label={w.fetching} />
+      <div class="line">
+        <span class="small">{fill(w.fetched, { here: size(at.loaded), all: size(at.total) })}{` · ${done}%`}</span>
+        <button type="button" class="link-button" onClick={stopFetching}>{w.stop}</button>
+      </div>
+    </div>
+  );
+}
+
+function size(bytes: number): string {
+  return new Intl.NumberFormat(store.state.settings.language, { style: "unit", unit: "megabyte", maximumFractionDigits: 0 }).format(bytes / 1e6);
+}
+
+function languageName(tag: string): string {
+  return new Intl.DisplayNames([store.state.settings.language], { type: "language" }).of(tag) ?? tag;
 }
 
 function GrantRow({ grant }: { grant: KeptGrant }) {

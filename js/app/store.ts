@@ -2,6 +2,7 @@
 
 import type { GatewayError, Grant, Origin, Preview } from "../src/gateway.js";
 import type { Mode } from "../src/task.js";
+import type { ModelInfo } from "../src/wasm.js";
 import type { Language } from "./words.js";
 
 export interface Trouble {
@@ -38,6 +39,8 @@ export interface RegionInfo {
   label: string;
   disclosure: string;
   partners: string[];
+  /** Whether the region lets a model on the device answer. */
+  device?: boolean;
 }
 
 export interface Settings {
@@ -83,12 +86,16 @@ export interface State {
   sheet: SheetShown | null;
   online: boolean;
   deviceModel: boolean;
+  /** Whose model that is: the browser's own, or one fetched from this server. */
+  deviceKind: "" | "browser" | "wasm";
+  model: ModelInfo | null;
+  fetching: { id: string; loaded: number; total: number } | null;
   toast: string;
   status: string;
   erased: string[] | null;
 }
 
-const NAMES = { key: "isthmus.key", settings: "isthmus.settings", chats: "isthmus.chats", grants: "isthmus.grants", draft: "isthmus.draft", subject: "isthmus.subject", regions: "isthmus.regions" };
+const NAMES = { key: "isthmus.key", settings: "isthmus.settings", chats: "isthmus.chats", grants: "isthmus.grants", draft: "isthmus.draft", subject: "isthmus.subject", regions: "isthmus.regions", model: "isthmus.model" };
 const MOST_CHATS = 50;
 
 function kept<T>(name: string, otherwise: T): T {
@@ -127,6 +134,9 @@ function first(): State {
     sheet: null,
     online: navigator.onLine,
     deviceModel: false,
+    deviceKind: "",
+    model: kept<ModelInfo | null>(NAMES.model, null),
+    fetching: null,
     toast: "",
     status: "",
     erased: null,
@@ -174,6 +184,7 @@ export class Store {
     if ("draft" in change) keep(NAMES.draft, state.draft);
     if ("subject" in change) keep(NAMES.subject, state.subject);
     if ("regions" in change) keep(NAMES.regions, state.regions);
+    if ("model" in change) keep(NAMES.model, state.model);
     if ("chats" in change && !this.#saving) {
       // Streams change a chat once per frame; a page that goes away writes it all, so every two seconds is enough.
       this.#saving = window.setTimeout(() => this.flush(), 2000);

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { Origin } from "../src/gateway.js";
-import { gateway, whoOf } from "./actions.js";
+import { deviceChats, gateway, whoOf } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
 import { Clauses, placeOf, Sheet, useWords } from "./parts.js";
 import { store, type Turn } from "./store.js";
@@ -88,7 +88,9 @@ function Steps({ origin, decision }: { origin: Origin; decision: Decision | null
   const stops: Stop[] = [];
   const place = placeOf(origin);
   if (place === "device") stops.push({ icon: "device", place, title: `${w.device} · ${w.stepUsed}`, text: w.stepDevice });
-  else if (!store.state.deviceModel) stops.push({ icon: "device", place: "skipped", title: `${w.device} · ${w.stepSkipped}`, text: w.stepDeviceNone });
+  else if (!deviceChats()) {
+    stops.push({ icon: "device", place: "skipped", title: `${w.device} · ${w.stepSkipped}`, text: store.state.deviceModel ? w.stepDeviceTools : w.stepDeviceNone });
+  }
   if (place === "private") stops.push({ icon: "lock", place, title: `${w.private} · ${w.stepUsed}`, text: w.stepPrivate });
   if (place === "partner" || place === "rehearsal") {
     const n = Object.values(origin.masked).reduce((sum, each) => sum + each, 0);

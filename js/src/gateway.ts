@@ -22,6 +22,8 @@ export interface Origin {
   notices: string[];
   masked: Record<string, number>;
   blocked: string;
+  /** A device's answer that did not pass the quality gate. */
+  unsure?: boolean;
 }
 
 /** The consent sheet: words in the person's language, and the fields that answer it. */

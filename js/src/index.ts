@@ -1,4 +1,4 @@
-// One task API in every browser: the browser's own model where there is one, else an Isthmus gateway.
+// One task API in every browser: the browser's own model, else a WebAssembly model of this device, else an Isthmus gateway.
 
 import { LanguageDetector, Translator } from "./language.js";
 import { LanguageModel } from "./language-model.js";
@@ -10,6 +10,7 @@ export * from "./gateway.js";
 export { changes, correctionType, type Change } from "./diff.js";
 export { configure, type Availability, type CreateCommon, type Mode, type Placement } from "./task.js";
 export type { ProofreadCorrection, ProofreadResult } from "./proofreader.js";
+export { localOrigin, type LocalAsk, type LocalModel, type LocalReply } from "./local.js";
 export type { LanguageDetection } from "./script.js";
 export type { LanguageModelTool, PromptMessage } from "./language-model.js";
 export { LanguageDetector, LanguageModel, Proofreader, Rewriter, Summarizer, Translator, Writer };

@@ -1,7 +1,8 @@
 // LanguageModel: the W3C Prompt API. A session keeps its messages; prompts append to it; a clone goes its own way.
 
 import type { Gateway, Message, Origin } from "./gateway.js";
-import { availability, bare, deviceOrigin, modelFor, native, placed, streamed, type Availability, type Monitor, type Placement } from "./task.js";
+import { localOrigin, type LocalModel } from "./local.js";
+import { availability, bare, deviceOrigin, localState, modelFor, native, placed, streamed, type Availability, type Monitor, type Placement } from "./task.js";
 
 export interface PromptMessage {
   role: "system" | "user" | "assistant";
@@ -48,15 +49,18 @@ const ROUNDS = 5; // tool calls in a row, so that a model cannot call for ever
 
 export class LanguageModel extends EventTarget {
   static readonly isthmus = true;
-  readonly contextWindow = 8192;
+  readonly contextWindow: number;
   #messages: Message[];
   readonly #options: LanguageModelOptions;
   readonly #gateway: Gateway | null;
   readonly #own: NativeSession | null;
+  readonly #local: LocalModel | null;
   readonly #end = new AbortController();
 
-  private constructor(options: LanguageModelOptions, own: NativeSession | null, messages: Message[]) {
+  private constructor(options: LanguageModelOptions, own: NativeSession | null, messages: Message[], local: LocalModel | null = null) {
     super();
+    this.#local = local;
+    this.contextWindow = local?.contextWindow ?? 8192;
     this.#options = options;
     this.#own = own;
     this.#gateway = placed(options).gateway ?? null;
@@ -76,6 +80,9 @@ export class LanguageModel extends EventTarget {
     if (ready === "available") {
       return new LanguageModel(options, (await factory!.create(bare(options))) as unknown as NativeSession, []);
     }
+    const kept = placed(options).local;
+    const here = !(mode?.endsWith("in_cloud") && gateway) && (await localState(kept)) === "available";
+    if (here) return new LanguageModel(options, null, messagesOf(options.initialPrompts ?? []), kept!);
     if (!gateway || mode === "only_on_device") {
       throw new DOMException("No language model is on this device, and the mode allows no other.", "NotSupportedError");
     }
@@ -113,7 +120,7 @@ export class LanguageModel extends EventTarget {
   async clone(options: { signal?: AbortSignal } = {}): Promise<LanguageModel> {
     options.signal?.throwIfAborted();
     const own = this.#own ? await this.#own.clone(options) : null;
-    return new LanguageModel({ ...this.#options, ...options }, own, this.#messages.map((message) => ({ ...message })));
+    return new LanguageModel({ ...this.#options, ...options }, own, this.#messages.map((message) => ({ ...message })), this.#local);
   }
 
   destroy(): void {
@@ -132,6 +139,7 @@ export class LanguageModel extends EventTarget {
       return this.#own.prompt(input, options);
     }
     const asked = [...this.#messages, ...messagesOf(input)];
+    if (this.#local) return this.#here(this.#local, asked, options, onText);
     for (let round = 0; ; round++) {
       const reply = await this.#gateway!.chat({
         messages: asked,
@@ -157,6 +165,20 @@ export class LanguageModel extends EventTarget {
     }
   }
 
+  /** The device's own WebAssembly model. It calls no tools. */
+  async #here(local: LocalModel, asked: Message[], options: PromptOptions, onText?: (piece: string) => void): Promise<string> {
+    this.#heard(localOrigin(local.name, true)); // a small model's free words are never sure
+    const reply = await local.chat({
+      messages: fitted(asked, local.contextWindow),
+      temperature: this.#options.samplingMode ? TEMPERATURE[this.#options.samplingMode] : 0.3,
+      responseFormat: constraint(options.responseConstraint),
+      signal: options.signal ? AbortSignal.any([options.signal, this.#end.signal]) : this.#end.signal,
+      onText,
+    });
+    this.#messages = [...asked, { role: "assistant", content: reply.text }];
+    return reply.text;
+  }
+
   async #execute(call: { function: { name: string; arguments: string } }): Promise<string> {
     const tool = this.#options.tools?.find((each) => each.name === call.function.name);
     if (!tool) return `There is no tool ${call.function.name}.`;
@@ -179,6 +201,18 @@ function constraint(given: object | RegExp | undefined): object | undefined {
     throw new DOMException("A gateway takes a JSON schema, not a regular expression.", "NotSupportedError");
   }
   return { type: "json_schema", json_schema: { name: "answer", schema: given, strict: true } };
+}
+
+/** The newest messages that fit into half the window; the system's words stay. */
+function fitted(messages: Message[], contextWindow: number): Message[] {
+  const kept = [...messages];
+  const size = () => kept.reduce((sum, message) => sum + estimate(message.content ?? "") + 8, 0);
+  while (size() > contextWindow / 2 && kept.length > 1) {
+    const oldest = kept.findIndex((message) => message.role !== "system");
+    if (oldest < 0 || oldest === kept.length - 1) break;
+    kept.splice(oldest, 1);
+  }
+  return kept;
 }
 
 function estimate(text: string): number {

@@ -9,6 +9,8 @@ export interface Wish {
   rule: string;
   shared: string;
   language: string;
+  /** rewrite: as-is, shorter, longer; for the quality gate. */
+  length?: string;
 }
 
 const FENCE = "<<<";

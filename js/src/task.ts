@@ -1,11 +1,15 @@
-// One task, whoever does it: the browser's own model where there is one, else the gateway.
+// One task, whoever does it: the browser's own model, else a WebAssembly model of this device, else the gateway.
 //
 // Rules of this room:
-// 1. The browser's own model is used only when it is there already ("available"); nothing is downloaded unasked.
-// 2. Each answer says who made it: `onOrigin` hears it, and `origin` keeps the last.
-// 3. Shapes and names are those of the W3C drafts (writing-assistance-apis, proofreader-api, translation-api).
+// 1. A model of the device is used only when it is there already ("available"); nothing is downloaded unasked.
+// 2. Each answer says who made it: `onOrigin` hears it, before the first words where one may still be replaced.
+// 3. A WebAssembly model's answer passes the quality gate. What fails goes to the gateway where the mode allows it, else
+//    it is given back and its origin says "may be off".
+// 4. Shapes and names are those of the W3C drafts (writing-assistance-apis, proofreader-api, translation-api).
 
 import { Gateway, type GatewayOptions, type Origin } from "./gateway.js";
+import { misses } from "./gate.js";
+import { localOrigin, type LocalModel } from "./local.js";
 import { render, unwrap, type Wish } from "./prompts.js";
 
 export type Availability = "unavailable" | "downloadable" | "downloading" | "available";
@@ -15,6 +19,8 @@ export type Mode = "prefer_on_device" | "only_on_device" | "prefer_in_cloud" | "
 export interface Placement {
   /** The gateway to ask when no model is on the device. */
   gateway?: Gateway | GatewayOptions;
+  /** A model of this device (isthmus/wasm). */
+  local?: LocalModel;
   mode?: Mode;
   /** Hears who answers, before the first words. */
   onOrigin?: (origin: Origin) => void;
@@ -75,9 +81,16 @@ export function install(classes: Record<string, unknown>): void {
 export async function availability(name: string, options: object & Placement): Promise<Availability> {
   const { mode, gateway } = placed(options);
   const factory = mode === "only_in_cloud" ? null : native(name);
-  const here = factory ? await factory.availability(bare(options)).catch(() => "unavailable" as const) : "unavailable";
+  const own = factory ? await factory.availability(bare(options)).catch(() => "unavailable" as const) : "unavailable";
+  const kept = mode === "only_in_cloud" ? "unavailable" : await localState(placed(options).local);
+  const here = own === "available" || kept === "unavailable" ? own : kept;
   if (here === "available" || mode === "only_on_device") return here;
   return gateway ? "available" : here;
+}
+
+/** Whether the device's WebAssembly model can answer now. */
+export function localState(local: LocalModel | undefined): Promise<Availability> {
+  return local ? local.availability().catch(() => "unavailable" as const) : Promise.resolve("unavailable");
 }
 
 /** Something that turns one text into another. */
@@ -99,7 +112,11 @@ export async function worker(name: string, verb: string, options: CreateCommon, 
     const ready = await factory.availability(bare(options)).catch(() => "unavailable");
     if (ready === "available") return new NativeWorker(await factory.create(bare(options)), verb, placement);
   }
-  if (placement.gateway && placement.mode !== "only_on_device") return new GatewayWorker(placement, wish);
+  const beyond = placement.gateway && placement.mode !== "only_on_device" ? new GatewayWorker(placement, wish) : null;
+  if (placement.local && placement.mode !== "only_in_cloud" && (deviceFirst || !beyond)) {
+    if ((await localState(placement.local)) === "available") return new LocalWorker(placement, wish, beyond);
+  }
+  if (beyond) return beyond;
   throw new DOMException(`No model on this device does ${name}, and the mode allows no other.`, "NotSupportedError");
 }
 
@@ -111,6 +128,7 @@ export function placed(options: Placement): Placed {
   const given = options.gateway ?? standing.gateway;
   return {
     gateway: given === undefined || given instanceof Gateway ? given : new Gateway(given),
+    local: options.local ?? standing.local,
     mode: options.mode ?? standing.mode,
     onOrigin: options.onOrigin ?? standing.onOrigin,
   };
@@ -118,7 +136,7 @@ export function placed(options: Placement): Placed {
 
 /** The options as the browser's own API knows them. */
 export function bare(options: object & Placement): object {
-  const { gateway: _, mode: __, onOrigin: ___, ...known } = options;
+  const { gateway: _, mode: __, onOrigin: ___, local: ____, ...known } = options;
   return known;
 }
 
@@ -129,10 +147,7 @@ export function modelFor(mode: Mode | undefined): string {
 
 /** Who answered when the browser's own model did. */
 export function deviceOrigin(): Origin {
-  return {
-    route: "device/browser", model: "browser", source: "device", badge: "On device", rehearsal: false, region: "",
-    decision: "", receipt: "", label: "", label_at: "metadata", notices: [], masked: {}, blocked: "",
-  };
+  return localOrigin("browser");
 }
 
 class NativeWorker implements Worker {
@@ -173,6 +188,55 @@ class NativeWorker implements Worker {
 
   destroy(): void {
     (this.inner.destroy as (() => void) | undefined)?.();
+  }
+}
+
+/** The device's own WebAssembly model, and the gateway behind it where the mode allows one. */
+class LocalWorker implements Worker {
+  readonly source = "device";
+  readonly quota: number;
+  readonly #end = new AbortController();
+
+  constructor(
+    readonly placement: Placed,
+    readonly wish: Wish,
+    readonly beyond: GatewayWorker | null,
+  ) {
+    this.quota = placement.local!.contextWindow * 2; // characters; half of the window, as English takes four to a token
+  }
+
+  async run(input: string, options: CallOptions, onText?: (piece: string) => void): Promise<string> {
+    const local = this.placement.local!;
+    if (input.length > this.quota && this.beyond) return this.beyond.run(input, options, onText);
+    if (input.length > this.quota) throw new DOMException("The text is longer than the quota.", "QuotaExceededError");
+    const signal = AbortSignal.any([this.#end.signal, ...(options.signal ? [options.signal] : [])]);
+    const messages = render(this.wish, input, options.context);
+    const most = Math.min(1024, Math.ceil(input.length * 0.6) + 96);
+    // Words that may still be replaced by another model's are not shown as they come.
+    const reply = await local.chat({ messages, maxTokens: most, temperature: 0, signal, onText: this.beyond ? undefined : onText });
+    const output = unwrap(reply.text);
+    const { feature, language, shared, length } = this.wish;
+    const context = `${shared}\n${options.context ?? ""}`;
+    const wrong = misses({ feature, input, output, language, context, finish: reply.finish, length });
+    if (wrong.length && this.beyond && navigator.onLine) {
+      try {
+        return await this.beyond.run(input, options, onText);
+      } catch (error) {
+        if (signal.aborted || (error as { code?: string }).code !== "network") throw error;
+      }
+    }
+    this.placement.onOrigin?.(localOrigin(local.name, wrong.length > 0));
+    if (this.beyond) onText?.(output);
+    return output;
+  }
+
+  measure(input: string): Promise<number> {
+    return Promise.resolve(input.length);
+  }
+
+  destroy(): void {
+    this.#end.abort(new DOMException("The task was destroyed.", "AbortError"));
+    this.beyond?.destroy();
   }
 }
 
@@ -273,8 +337,8 @@ export class Task {
   }
 }
 
-export function wishOf(feature: string, rule: string, options: CreateCommon): Wish {
-  return { feature, rule, shared: options.sharedContext ?? "", language: options.outputLanguage ?? "" };
+export function wishOf(feature: string, rule: string, options: CreateCommon & { length?: string }): Wish {
+  return { feature, rule, shared: options.sharedContext ?? "", language: options.outputLanguage ?? "", length: options.length };
 }
 
 /** Refuse a word the draft does not know, as the browser does (TypeError of an enum). */

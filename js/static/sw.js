@@ -1,15 +1,39 @@
-// The offline shell: the page and its parts, by version. Answers, keys and anything under /v1 never pass through here.
+// The offline shell: the page and its parts, by version; and the engine of the on-device model, once a person has fetched
+// a model. Answers, keys, models and anything under /v1 never pass through here.
 const VERSION = "@version";
 const SHELL = ["@shell"];
+const ENGINE = ["@engine"]; // their names hold their digests, so what is kept is never old
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(SHELL)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
-  const old = caches.keys().then((names) => Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name))));
-  event.waitUntil(old.then(() => self.clients.claim()));
+  event.waitUntil(tidy().then(() => self.clients.claim()));
 });
+
+/** Older versions go; parts of the engine that are still the same ones move to this version's cache first. */
+async function tidy() {
+  const cache = await caches.open(VERSION);
+  for (const name of await caches.keys()) {
+    if (name === VERSION) continue;
+    const old = await caches.open(name);
+    for (const path of ENGINE) {
+      const kept = await old.match(path);
+      if (kept && !(await cache.match(path))) await cache.put(path, kept);
+    }
+    await caches.delete(name);
+  }
+}
+
+async function engine(request, path) {
+  const cache = await caches.open(VERSION);
+  const kept = await cache.match(path);
+  if (kept) return kept;
+  const fresh = await fetch(request);
+  if (fresh.ok) await cache.put(path, fresh.clone());
+  return fresh;
+}
 
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
@@ -19,5 +43,5 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(fetch(event.request).catch(() => caches.match("/", { ignoreSearch: true })));
   } else if (SHELL.includes(url.pathname)) {
     event.respondWith(caches.match(url.pathname).then((kept) => kept ?? fetch(event.request)));
-  }
+  } else if (ENGINE.includes(url.pathname)) event.respondWith(engine(event.request, url.pathname));
 });

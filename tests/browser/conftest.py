@@ -16,7 +16,10 @@ import pytest
 
 from isthmus.core.clock import SystemClock
 from isthmus.core.config import Config
+from isthmus.core.config import load as load_config
+from isthmus.device.catalogue import load as catalogue
 from isthmus.device.engine import free_port
+from isthmus.device.store import Store
 from isthmus.node import Node, prepare
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -60,9 +63,25 @@ class House(NamedTuple):
     answers: StandIn
 
 
+SMALL = "smollm2-135m"
+PATIENCE_MS = 30_000  # for machines that do much else besides
+
+
 @pytest.fixture(scope="session")
-def house(chromium, tmp_path_factory):
+def small_model():
+    """The small model's catalogue entry, where it was pulled on this machine."""
+    entry = catalogue()[SMALL]
+    path = Store(load_config().models).path(entry)
+    return None if path is None else (entry, path)
+
+
+@pytest.fixture(scope="session")
+def house(chromium, tmp_path_factory, small_model):
     home = tmp_path_factory.mktemp("home")
+    if small_model is not None:
+        folder = home / "models" / "sha256"
+        folder.mkdir(parents=True)
+        (folder / small_model[0].sha256).symlink_to(small_model[1])
     config = Config(home=home, port=free_port(), workers=1)
     key = prepare(config, SystemClock())
     with StandIn() as answers:
@@ -93,7 +112,16 @@ class Phone:
     def enter(self):
         self.page.goto(f"{self.house.url}/#key={self.house.key}")
         self.page.wait_for_selector(".home, .log")
+        self.until("localStorage.getItem('isthmus.regions')")
         return self
+
+    def until(self, true):
+        """Wait for a JavaScript expression. Playwright's own wait evaluates text inside the page, which its policy bars."""
+        for _ in range(PATIENCE_MS // 50):
+            if self.page.evaluate(f"Boolean({true})"):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never came true: {true}")
 
     def ask(self, text):
         self.page.fill("#ask", text)
@@ -110,6 +138,17 @@ class Phone:
         self.ask(text)
         self.page.wait_for_selector(".consent")
 
+    def fetch_model(self):
+        """The small model onto this device, from the settings page."""
+        self.page.evaluate("location.hash = '#/settings'")
+        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        row = self.page.locator(".line", has_text="SmolLM2")
+        row.get_by_role("button").click()
+        self.page.wait_for_selector(".fetching")
+        self.page.wait_for_selector(".fetching", state="detached", timeout=120_000)
+        assert self.page.query_selector(".settings-page .bad") is None
+        return self
+
     def choose(self, label, word):
         """Another word in one of the header's fields (region, mode)."""
         self.page.click(".place")
@@ -120,7 +159,7 @@ class Phone:
         """Esc, and the step back that goes with it."""
         self.page.keyboard.press("Escape")
         self.page.wait_for_selector("dialog", state="detached")
-        self.page.wait_for_function("!history.state")
+        self.until("!history.state")
 
     def screen(self, name):
         SCREENS.mkdir(parents=True, exist_ok=True)
@@ -163,7 +202,7 @@ def phone(chromium, house):
             locale=locale,
             **{"has_touch": width < 900, "is_mobile": width < 900, "reduced_motion": "reduce", **options},
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return Phone(context.new_page(), house)
 

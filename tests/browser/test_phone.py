@@ -13,7 +13,7 @@ def test_the_first_visit_asks_for_the_key_and_says_when_it_is_wrong(phone):
     it.screen("key-390x844")
     it.page.fill("input[type=password]", "isk_wrong")
     it.page.click("button[type=submit]")
-    it.page.wait_for_function("document.querySelector('#key-problem').innerText.length > 0")
+    it.until("document.querySelector('#key-problem').innerText.length > 0")
     assert it.kept() == [] or "isthmus.key" not in it.kept()
     it.page.fill("input[type=password]", it.house.key)
     it.page.click("button[type=submit]")

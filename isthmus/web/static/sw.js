@@ -1,15 +1,39 @@
-// The offline shell: the page and its parts, by version. Answers, keys and anything under /v1 never pass through here.
-const VERSION = "isthmus-0ab23b5aa0";
-const SHELL = ["/", "/manifest.webmanifest", "/app/app-8b2803fb50.js", "/app/app-0dedd6ec50.css", "/app/icon.svg", "/app/icon-192.png"];
+// The offline shell: the page and its parts, by version; and the engine of the on-device model, once a person has fetched
+// a model. Answers, keys, models and anything under /v1 never pass through here.
+const VERSION = "isthmus-c8bbaa7574";
+const SHELL = ["/", "/manifest.webmanifest", "/app/app-7e79cd6400.js", "/app/app-4fd106bba3.css", "/app/icon.svg", "/app/icon-192.png"];
+const ENGINE = ["/app/engine-c36aa7e77f.js", "/app/keeper-2a5f899c31.js", "/app/engine-551f134393.wasm", "/app/compat-2db3f67d0b.wasm", "/app/compat-2649eeb408.js"]; // their names hold their digests, so what is kept is never old
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(SHELL)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
-  const old = caches.keys().then((names) => Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name))));
-  event.waitUntil(old.then(() => self.clients.claim()));
+  event.waitUntil(tidy().then(() => self.clients.claim()));
 });
+
+/** Older versions go; parts of the engine that are still the same ones move to this version's cache first. */
+async function tidy() {
+  const cache = await caches.open(VERSION);
+  for (const name of await caches.keys()) {
+    if (name === VERSION) continue;
+    const old = await caches.open(name);
+    for (const path of ENGINE) {
+      const kept = await old.match(path);
+      if (kept && !(await cache.match(path))) await cache.put(path, kept);
+    }
+    await caches.delete(name);
+  }
+}
+
+async function engine(request, path) {
+  const cache = await caches.open(VERSION);
+  const kept = await cache.match(path);
+  if (kept) return kept;
+  const fresh = await fetch(request);
+  if (fresh.ok) await cache.put(path, fresh.clone());
+  return fresh;
+}
 
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
@@ -19,5 +43,5 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(fetch(event.request).catch(() => caches.match("/", { ignoreSearch: true })));
   } else if (SHELL.includes(url.pathname)) {
     event.respondWith(caches.match(url.pathname).then((kept) => kept ?? fetch(event.request)));
-  }
+  } else if (ENGINE.includes(url.pathname)) event.respondWith(engine(event.request, url.pathname));
 });
