@@ -112,6 +112,11 @@ class Loop:
             place(old, clock.at, True)
         return outcome
 
+    def skip(self, seconds: float) -> None:
+        """The clock jumps: what is in flight stays as it is."""
+        self.ready = [at + seconds for at in self.ready]
+        self.waiting[:] = [(end + seconds, k, r) for end, k, r in self.waiting]
+
     def _lose(self, outcome: Outcome) -> list[tuple[float, int]]:
         """The sites are gone: their streams break and are asked again."""
         gone = {self.first[s] + r for s in self.loss.sites for r in range(self.world.replicas[s])}

@@ -8,6 +8,7 @@ from time import process_time
 import msgspec
 
 from isthmus.core.errors import Refusal
+from isthmus.planner import scaling
 from isthmus.planner import world as worlds
 from isthmus.planner.arrivals import Source
 from isthmus.planner.audit import Audit
@@ -19,6 +20,7 @@ from isthmus.planner.percentile import percentiles
 
 REPLICAS = 64  # of the sample, over all sites
 BEFORE_S = 30.0
+TICK_S = 10.0
 Progress = Callable[[float], None]
 
 
@@ -49,6 +51,7 @@ class LossReport(msgspec.Struct, frozen=True):
     """All losses. `requests_s` is simulated requests per second of one core's time."""
 
     results: tuple[LossResult, ...]
+    warm: bool
     requests: int
     decisions_broken: int
     least_served: float
@@ -63,13 +66,19 @@ def habits(at: Knobs) -> Habits:
     return Habits(at.cache.value, *(figure("traffic.toml", "failover", key).value for key in ("detect_s", "retry_s", "warm_s")))
 
 
-def lose(house: House, which: Iterable[str], requests: int, progress: Progress = lambda _: None) -> LossReport:
-    """Lose each of `which` (sites or regions) on its own, each at its people's worst hour, with `requests` in all."""
+def lose(
+    house: House, which: Iterable[str], requests: int, progress: Progress = lambda _: None, *, warm: bool = True
+) -> LossReport:
+    """Lose each of `which` (sites or regions) on its own, each at its people's worst hour, with `requests` in all.
+
+    `warm`: all that was bought serves at that hour. Else only as much as scaling left running, and more must start.
+    """
     at = knobs(house.scenario)
     capacity = house.provision("lawful", at, house.scenario.spare).capacity
     lost = [_named(house, word) for word in which]
     results, spent, count = [], 0.0, 0
     first = worlds.build(house, at, capacity, REPLICAS)
+    scaled = None if warm else scaling.scale(house, at, first, capacity)
     for number, (word, region, sites) in enumerate(lost):
         world = worlds.fresh(first, house.day)
         load = curve(house.scenario, region, at.peak)
@@ -82,8 +91,14 @@ def lose(house: House, which: Iterable[str], requests: int, progress: Progress =
         arrivals = source.draw(0.0, until, rates)
         gone = frozenset(n for n, site in enumerate(world.sites) if site.name in sites)
         loop = Loop(world, habits(at), Loss(gone, BEFORE_S))
+        tick = None
+        if scaled is not None:
+            tick = scaling.Hand(world)
+            for site, bought in enumerate(scaled.bought):
+                share = scaled.serving[site][slot] / bought if bought else 0.0
+                loop.counts[site] = max(1, round(world.replicas[site] * share)) if world.replicas[site] else 0
         started = process_time()
-        outcome = loop.run(arrivals)
+        outcome = loop.run(arrivals, tick, TICK_S)
         spent += process_time() - started
         count += len(arrivals.times)
         audit = Audit(house, world)
@@ -93,6 +108,7 @@ def lose(house: House, which: Iterable[str], requests: int, progress: Progress =
         progress((number + 1) / len(lost))
     return LossReport(
         tuple(results),
+        warm,
         count,
         sum(result.decisions_broken for result in results),
         min(result.served for result in results),
