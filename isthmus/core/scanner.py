@@ -64,8 +64,8 @@ class Literals:
     __slots__ = ("_automaton", "_database", "_scan")
 
     def __init__(self, literals: Sequence[bytes], signs: Sequence[bytes] = (), *, portable: bool = False) -> None:
-        self._scan = None
-        self._database = None
+        self._scan: Any = None
+        self._database: Any = None
         self._automaton: _AhoCorasick | None = None
         if not literals and not signs:
             return

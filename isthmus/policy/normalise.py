@@ -3,7 +3,8 @@
 Rules of this room:
 1. Folding works character by character, so any split of a text folds to the same whole.
 2. fold: compatibility forms (NFKC: full-width, mathematical, circled), case, accents on Latin letters, look-alike
-   Cyrillic and Greek letters, digits of all scripts, traditional Chinese; characters without width vanish.
+   Cyrillic and Greek letters, digits of all scripts, traditional Chinese; characters without width and controls vanish,
+   every blank is a space.
 3. strip: whatever is neither letter nor digit vanishes; policy/terms judges whether a gap may stand inside a word.
 4. The tables fill themselves on first sight of a character (CPython's str.translate asks `__missing__`).
 Source: Unicode UAX 15 (NFKC), UTS 39 (confusables; own short table), OpenCC TSCharacters (Apache-2.0) for Chinese.
@@ -46,11 +47,13 @@ def _simplified() -> dict[str, str]:
 
 
 def _vanishes(character: str) -> bool:
-    """Format characters and the marks listed above; other marks (vowels of Devanagari, voicing of kana) are meant."""
-    return character in _INVISIBLE or unicodedata.category(character) == "Cf"
+    """Controls, format characters, the marks above; other marks (vowels of Devanagari, voicing of kana) are meant."""
+    return character in _INVISIBLE or unicodedata.category(character) in ("Cf", "Cc")
 
 
 def _spell(character: str) -> str | None:
+    if character.isspace():
+        return " "
     if _vanishes(character):
         return None
     composed = unicodedata.normalize("NFKC", character)
@@ -104,14 +107,14 @@ def offsets(text: str) -> list[int]:
 
 
 def changes(point: int) -> bool:
-    """Whether folding changes this letter or digit, or makes it vanish (upper-case ASCII does not count)."""
+    """Whether folding changes this letter, digit or blank, or makes it vanish (ASCII does not count)."""
     if point < 0x80 or 0xAC00 <= point <= 0xD7FF:
         return False
     character = chr(point)
     if 0x3400 <= point <= 0x9FFF or point >= 0x20000:
         return character in _simplified()
     spelled = FOLD[point]
-    return spelled is None or (spelled != character and any(piece.isalnum() for piece in spelled))
+    return spelled is None or (spelled != character and (spelled == " " or any(piece.isalnum() for piece in spelled)))
 
 
 @cache

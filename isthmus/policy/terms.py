@@ -2,50 +2,47 @@
 
 Rules of this room:
 1. A match is a term's letters and digits in the folded text (policy/normalise), with no gap or a gap that a reader
-   reads over: symbols inside a word ("f*u*c*k"), isolated letters ("f u c k"), spaced Chinese.
+   reads over: symbols inside a word ("f*u*c*k"), isolated letters ("f u c k"), spaced Chinese, a new line in a phrase.
 2. A Latin edge of a term is a word's edge: "ass" is not in "class".
 3. The first match is the one that is decided first: by its end (a Latin end is decided one character later), then by
    its start. So it is the same word whether the text came whole or in pieces.
 4. What could still become a match is kept: from the earliest place whose letters are a prefix of some term.
-5. A clean text costs two scans (terms with marks, shapes); folding happens only when a mark or shape was seen.
+5. A clean text costs one scan (policy/term_index); folding happens only when a sign of a disguise was seen.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
-from functools import cache
-from itertools import combinations, pairwise
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from isthmus.core.scanner import Literals, Presence
-from isthmus.policy.normalise import FOLD, changing, fold, offsets, strip
+from isthmus.policy.escapes import plain
+from isthmus.policy.normalise import FOLD, fold, offsets, strip
+from isthmus.policy.term_index import ACTIONS, FREE_BREAKS, INK, SCATTERED, Index, build, places
 
 MAX_GAP = 8  # characters a reader reads over; more is a break
-_INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～"
-_SPACE = " \t\u00a0\u2002\u2003\u2009\u3000"
-_FREE_BREAKS = 3  # of a term, each of which may hold a space or none
-_READ_OVER = frozenset(_INK + _SPACE)
-_SPACES = frozenset(_SPACE)
+_READ_OVER = frozenset(INK + " ")
+_SCATTER_SIGNS = frozenset("".join(SCATTERED))
+_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_BLANKS = frozenset(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
+_SHORT = 6  # characters of a piece that is looked at pair by pair
+_NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
+_TINY = 8  # bytes of a text that is looked at at once
+_MANY = 24  # characters that are each replaced on their own
+_LIKELY = 32  # terms with one beginning of which the first is taken to count
+_SLOTS = 1 << 19
+_MASK = _SLOTS - 1
 
 
 class Hit(NamedTuple):
-    """A forbidden word: its category, its place in the text (characters), and the list's own spelling."""
+    """A forbidden word: its category, place in the text (characters), spelling in the list, and what is to be done."""
 
     category: str
     start: int
     end: int
     term: str
-
-
-class _Term(NamedTuple):
-    text: str  # as the list has it
-    category: str
-    letters: str  # folded and stripped
-    breaks: frozenset[int]  # before which letters the term itself has a gap
-    latin_start: bool
-    latin_end: bool
+    action: str = "block"
 
 
 def _is_latin(character: str) -> bool:
@@ -54,7 +51,7 @@ def _is_latin(character: str) -> bool:
 
 def tail(before: str, shown: str) -> str:
     """The folded character that ends `before` + `shown`: what `look` must know of a text that has gone."""
-    if shown and shown[-1] < "\x80":
+    if shown and " " < shown[-1] < "\x7f":
         return shown[-1].lower()
     for character in reversed(shown):
         spelled = FOLD[ord(character)]
@@ -63,77 +60,8 @@ def tail(before: str, shown: str) -> str:
     return before
 
 
-def _read(text: str, category: str) -> _Term | None:
-    letters: list[str] = []
-    breaks = set()
-    gap = False
-    for character in fold(text):
-        if not character.isalnum():
-            gap = True
-            continue
-        border = bool(letters) and _is_latin(letters[-1]) != _is_latin(character)
-        if letters and (gap or border):
-            breaks.add(len(letters))
-        letters.append(character)
-        gap = False
-    if not letters:
-        return None
-    joined = "".join(letters)
-    return _Term(text, category, joined, frozenset(breaks), _is_latin(joined[0]), _is_latin(joined[-1]))
-
-
-def _spellings(term: _Term) -> set[str]:
-    """How the term stands in an ordinary text: a space or none at each of its own breaks.
-
-    A term of many breaks has spaces at all of them or at none (`_stands` says the same).
-    """
-    breaks = sorted(term.breaks)
-    if len(breaks) > _FREE_BREAKS:
-        chosen = [(), tuple(breaks)]
-    else:
-        chosen = [some for size in range(len(breaks) + 1) for some in combinations(breaks, size)]
-    return {
-        "".join((" " if place in some else "") + letter for place, letter in enumerate(term.letters)) for some in chosen
-    }
-
-
-# Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
-_SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", "\n", ". ", " - ", "、", "，")
-_SCATTER_SIGNS = frozenset("".join(_SCATTERED))
-_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_BLANKS = frozenset(" \t\n\r\x0b\x0c")
-_SHORT = 6  # characters of a piece that is looked at pair by pair
-_NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
-_INK_BYTE = rb"[#-'*+\-./<=>@\\^_`|~\t]"
-_WIDE_BYTE = rb"[\x80-\xff]"
-_LETTER_BYTE = rb"[0-9A-Za-z\x80-\xff]"
-
-
-@cache
-def _marks() -> frozenset[str]:
-    """Strings without which folding finds no more than ASCII case. Checked by property tests."""
-    return frozenset({*map(chr, changing()), *(sign for sign in _INK + _SPACE if not sign.isascii())})
-
-
-def _shapes() -> tuple[bytes, bytes]:
-    """Without the first no symbol stands inside a word and no space inside a Chinese one; without the second no
-    letters are scattered."""
-    ink = _LETTER_BYTE + _INK_BYTE + rb"(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
-    space = _WIDE_BYTE + rb"(?: (?:" + _WIDE_BYTE + rb"|" + _INK_BYTE + rb")|" + _INK_BYTE + rb" )"
-    scattered = b"|".join(b"[0-9A-Za-z]".join([re.escape(gap.encode())] * 3) for gap in _SCATTERED)
-    wide_gap = _LETTER_BYTE + rb" {2,8}(?:" + _LETTER_BYTE + rb"|" + _INK_BYTE + rb")"
-    return b"|".join((ink, space, wide_gap)), scattered
-
-
 def _by_end(found: tuple[int, int, int]) -> int:
     return found[2]
-
-
-@cache
-def _watchers(portable: bool) -> tuple[Presence, Presence]:
-    """Any shape at all, and scattered letters: the same for every list, so they are compiled once."""
-    inked, scattered = _shapes()
-    return Presence([inked + b"|" + scattered], portable=portable), Presence([scattered], portable=portable)
 
 
 def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
@@ -143,88 +71,175 @@ def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
     return last if end == len(folded) else folded[end] == " "
 
 
-class TermScanner:
-    """`lists`: term -> category. Building takes seconds for 64,000 terms; scanning does not depend on their number.
+def _filter(words: Iterable[str]) -> bytearray:
+    """One byte per slot of a hash table without keys: 0 at hash(word) & _MASK is certain, 1 is likely."""
+    made = bytearray(_SLOTS)
+    for word in words:
+        made[hash(word) & _MASK] = 1
+    return made
 
-    `portable` asks for the standard-library automaton.
+
+class _Beginnings:
+    """How terms begin, for texts that still come; the same for all scanners of one index.
+
+    `heads`, `prefixes`, `openers` are filters (see _filter): the first two letters; the first one to four; and what
+    stands before each of a term's own gaps, the whole term included.
+    """
+
+    __slots__ = ("has_single", "heads", "longest", "openers", "phrases", "prefixes", "starts")
+
+    def __init__(self, index: Index) -> None:
+        words = index.letters
+        self.longest = max(map(len, words), default=0)
+        self.starts = frozenset(word[0] for word in words)
+        self.heads = _filter(word[:2] for word in words)
+        self.prefixes = _filter(word[:size] for word in words for size in (1, 2, 3, 4))
+        gaps = [(word, places(breaks)) for word, breaks in zip(words, index.breaks, strict=True)]
+        self.openers = _filter(word[:place] for word, own in gaps for place in (*own, len(word)))
+        self.has_single = any(len(word) == 1 for word in words)
+        self.phrases = frozenset(
+            word[place : place + 2] for word, own in gaps for place in own if word[place].isascii()
+        )
+
+
+_beginnings: dict[int, tuple[Index, _Beginnings]] = {}
+
+
+def _begin(index: Index) -> _Beginnings:
+    known = _beginnings.get(id(index))
+    if known is None:
+        while len(_beginnings) >= 2:  # the running index, and the one that replaces it
+            _beginnings.pop(next(iter(_beginnings)))
+        known = _beginnings[id(index)] = (index, _Beginnings(index))
+    return known[1]
+
+
+class TermScanner:
+    """Looks for the terms of some taxonomies. Cheap to make from an Index; scanning does not depend on their number.
+
+    `lists` is an Index, or term -> category for a list of its own. `taxonomies` are those of the index that count, and
+    `actions` what their categories must ask for (all, when none is named). `portable` asks for the standard-library
+    automaton.
     """
 
     __slots__ = (
-        "_has_single",
-        "_heads",
+        "_begin",
+        "_index",
         "_letters",
-        "_literals",
-        "_longest",
-        "_openers",
-        "_phrases",
-        "_prefixes",
-        "_scattered",
-        "_shapes",
-        "_starts",
-        "_terms",
+        "_marks_at",
+        "_of",
+        "_owned",
+        "_search",
+        "_sizes",
+        "_spellings",
+        "_verdicts",
     )
 
-    def __init__(self, lists: Mapping[str, str], *, portable: bool = False) -> None:
-        read = [term for text, category in lists.items() if (term := _read(text, category)) is not None]
-        spelled: dict[bytes, _Term] = {}
-        for term in sorted(read, key=len):
-            for spelling in _spellings(term):
-                spelled.setdefault(spelling.encode("utf-8", "surrogatepass"), term)
-        self._terms = [(term, len(spelling)) for spelling, term in spelled.items()]
-        marks = [mark.encode() for mark in _marks() if mark.encode() not in spelled]
-        self._literals = Literals([*spelled, *marks] if spelled else [], portable=portable)
-        self._shapes, self._scattered = _watchers(portable)
-        self._letters = sorted({term.letters for term in read})
-        self._longest = max(map(len, self._letters), default=0)
-        self._starts = frozenset(letters[0] for letters in self._letters)
-        self._heads = frozenset(letters[:2] for letters in self._letters)
-        self._prefixes = frozenset(letters[:size] for letters in self._letters for size in (1, 2, 3, 4))
-        self._openers = frozenset(term.letters[:place] for term in read for place in (*term.breaks, len(term.letters)))
-        self._has_single = any(len(letters) == 1 for letters in self._letters)
-        self._phrases = frozenset(
-            term.letters[place : place + 2] for term in read for place in term.breaks if term.letters[place].isascii()
-        )
+    def __init__(
+        self, lists: Index | Mapping[str, str], taxonomies: Collection[str] = (), actions: Collection[str] = ACTIONS, *,
+        portable: bool = False,
+    ) -> None:  # fmt: skip
+        if not isinstance(lists, Index):
+            listed = {term: (category, ACTIONS[0]) for term, category in lists.items()}
+            lists = build({"": listed}, portable=portable)
+        self._index = lists
+        self._search = lists.literals.search
+        self._of = lists.of
+        self._sizes = lists.sizes
+        self._spellings = len(lists.of)
+        self._marks_at = self._spellings + lists.apart
+        self._letters = lists.letters
+        self._owned = lists.owned
+        self._begin = _begin(lists)
+        self._verdicts: list[tuple[str, str] | None] = []
+        for held in lists.owners:
+            wanted = [one for one in held if (not taxonomies or one.taxonomy in taxonomies) and one.action in actions]
+            first = min(wanted, key=lambda one: ACTIONS.index(one.action), default=None)
+            name = "" if first is None else f"{first.taxonomy}.{first.category}".lstrip(".")
+            self._verdicts.append(None if first is None else (name, first.action))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no term counts here at all."""
+        return not any(self._verdicts)
 
     # -- a whole text ----------------------------------------------------------------------------------------
 
     def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
-        found = self._literals.search(data)
-        if found and max(found)[0] >= len(self._terms):
+        if b"\n" in data:
+            data = data.replace(b"\n", b" ")
+        if b"\0" in data:
+            data = data.replace(b"\0", b"\1")  # no literal holds a NUL
+        if len(data) < _TINY or (b"\\" in data and b"\\u" in data):
             return self._thorough(data, allowed)
-        padded = b" " + data + b" "  # letters may be scattered up to the very ends
-        if self._shapes.seen(padded) and (
-            self._scattered.seen(padded) or self._literals.search(data.translate(None, _NO_LETTER))
-        ):
-            return self._thorough(data, allowed)
-        return self._plain(data, found, allowed) if found else None
+        found = self._search(data)
+        if not found:
+            return None
+        if max(found)[0] < self._spellings:
+            return self._plain(data, found, allowed)
+        found = self._search(self._bare(data, found))
+        return self._thorough(data, allowed) if found and min(found)[0] < self._spellings else None
+
+    def is_clean(self, data: bytes) -> bool:
+        """Whether two passes tell that `data` holds no match. True is certain."""
+        if b"\0" in data or b"\\u" in data:
+            return False
+        data = data.replace(b"\n", b" ")
+        found = self._search(data)
+        if not found:
+            return True
+        if max(found)[0] < self._spellings:
+            return False
+        found = self._search(self._bare(data, found))
+        return not found or min(found)[0] >= self._spellings
+
+    def _bare(self, data: bytes, found: list[tuple[int, int, int]]) -> bytes:
+        """The folded letters of `data`; `found` says which characters folding changes."""
+        marks = {index for index, _, _ in found if index >= self._marks_at}
+        if len(marks) > _MANY:
+            return strip(fold(data.decode("utf-8", "surrogatepass"))).encode("utf-8", "surrogatepass")
+        for index in marks:
+            data = data.replace(*self._index.folding(index - self._marks_at))
+        return data.translate(None, _NO_LETTER)
 
     def _thorough(self, data: bytes, allowed: Collection[str]) -> Hit | None:
-        return self.look("", data.decode("utf-8", "surrogatepass"), allowed, last=True)[0]
+        text = data.decode("utf-8", "surrogatepass")
+        view, at = plain(text, json=False) if "\\u" in text else (text, None)
+        hit = self.look("", view, allowed, last=True)[0]
+        if hit is None or at is None:
+            return hit
+        return hit._replace(start=at[hit.start], end=at[hit.end])
 
     def _plain(self, data: bytes, found: list[tuple[int, int, int]], allowed: Collection[str]) -> Hit | None:
-        """Matches in a text without any shape: only the edges are left to judge."""
+        """Matches in a text without any sign: only the edges are left to judge."""
         best: tuple[int, int] | None = None
         hit = None
         size = len(data)
         for index, _, end in found:
-            term, length = self._terms[index]
-            start = end - length
-            if term.latin_start and start and data[start - 1 : start].isalnum():
+            if best is not None and end > best[0]:
+                break  # in order of their ends: no later one is decided earlier
+            term = self._of[index]
+            start = end - self._sizes[index]
+            letters = self._letters[term]
+            if start and _is_latin(letters[0]) and data[start - 1 : start].isalnum():
                 continue
-            if term.latin_end and end < size and data[end : end + 1].isalnum():
+            ends_latin = _is_latin(letters[-1])
+            if ends_latin and end < size and data[end : end + 1].isalnum():
                 continue
-            if term.letters in allowed:
+            verdict = self._verdicts[self._owned[term]]
+            if verdict is None or letters in allowed:
                 continue
-            decided = (end + term.latin_end, start)
+            decided = (end + ends_latin, start)
             if best is None or decided < best:
                 best = decided
-                hit = (term, start, end)
+                hit = (term, verdict, start, end)
         if hit is None:
             return None
-        term, start, end = hit
+        term, verdict, start, end = hit
         before = len(data[:start].decode("utf-8", "surrogatepass"))
-        return Hit(term.category, before, before + len(data[start:end].decode("utf-8", "surrogatepass")), term.text)
+        length = len(data[start:end].decode("utf-8", "surrogatepass"))
+        return Hit(verdict[0], before, before + length, self._index.text(term), verdict[1])
 
     # -- a text in pieces ------------------------------------------------------------------------------------
 
@@ -243,14 +258,15 @@ class TermScanner:
                 return None, len(text)
         folded = before + fold(text)
         letters = folded if folded.isalnum() else strip(folded)
-        found = self._literals.search(letters.encode("utf-8", "surrogatepass")) if letters else []
+        found = self._search(letters.encode("utf-8", "surrogatepass")) if letters else []
         if found:
-            hit = self._judge(folded, letters, found, allowed, floor=len(before), last=last)
-            if hit is not None:
-                term, start, end = hit
-                places = offsets(text)
-                first, final = places[start - len(before)], places[end - 1 - len(before)]
-                return Hit(term.category, first, final + 1, term.text), first
+            best = self._judge(folded, letters, found, allowed, floor=len(before), last=last)
+            if best is not None:
+                term, start, end = best
+                at = offsets(text)
+                first, final = at[start - len(before)], at[end - 1 - len(before)]
+                name, action = self._verdicts[self._owned[term]] or ("", ACTIONS[0])
+                return Hit(name, first, final + 1, self._index.text(term), action), first
         if last:
             return None, len(text)
         keep = self._live(folded, letters, len(before))
@@ -277,16 +293,16 @@ class TermScanner:
             elif inside:
                 pass
             elif place < whole:
-                if len(word) == 1 or word.lower() in self._openers:
+                if len(word) == 1 or self._begin.openers[hash(word.lower()) & _MASK]:
                     return False
-            elif word[:4].lower() in self._prefixes and (len(word) < 4 or self._begins(word.lower())):
+            elif self._begin.prefixes[hash(word[:4].lower()) & _MASK] and (len(word) < 4 or self._begins(word.lower())):
                 return False
             inside = False
         return True
 
     def _quiet(self, text: str) -> int:
         """How much of a short Chinese piece may be shown when no two neighbours in it begin a term; -1: look well."""
-        if len(text) > _SHORT or self._has_single:
+        if len(text) > _SHORT or self._begin.has_single:
             return -1
         folded = fold(text)
         if len(folded) != len(text):
@@ -295,69 +311,76 @@ class TermScanner:
             for sign in folded:
                 if sign < "\x80" or sign in _READ_OVER:
                     return -1
-        heads = self._heads
+        heads = self._begin.heads
         for place in range(len(folded) - 1):
-            if folded[place : place + 2] in heads:
+            if heads[hash(folded[place : place + 2]) & _MASK]:
                 return -1
-        return len(text) - (folded[-1] in self._starts)
+        return len(text) - (folded[-1] in self._begin.starts)
 
     def _judge(
         self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,
         floor: int, last: bool,
-    ) -> tuple[_Term, int, int] | None:  # fmt: skip
+    ) -> tuple[int, int, int] | None:  # fmt: skip
         """The first match by rule 3, as (term, start, end) in `folded`."""
-        places = [index for index, character in enumerate(folded) if character.isalnum()]
+        at = range(len(folded)) if letters is folded else [i for i, sign in enumerate(folded) if sign.isalnum()]
         encoded = b"" if letters.isascii() else letters.encode("utf-8", "surrogatepass")
         best: tuple[int, int] | None = None
         hit = None
-        at = end = 0
+        read = end = 0
         for index, _, byte_end in sorted(found, key=_by_end):
-            end = end + len(encoded[at:byte_end].decode("utf-8", "surrogatepass")) if encoded else byte_end
-            at = byte_end
-            if best is not None and places[end - 1] >= best[0]:
+            if byte_end != read:
+                end = end + len(encoded[read:byte_end].decode("utf-8", "surrogatepass")) if encoded else byte_end
+                read = byte_end
+            if best is not None and at[end - 1] >= best[0]:
                 break
-            if index >= len(self._terms):
+            if index >= self._spellings:
                 continue
-            term, _ = self._terms[index]
-            start = end - len(term.letters)
-            if places[start] < floor or term.letters in allowed:
+            term = self._of[index]
+            own = self._letters[term]
+            start = end - len(own)
+            first, final = at[start], at[end - 1]
+            ends_latin = _is_latin(own[-1])
+            if first < floor or self._is_inside(own, folded, first, final + 1, ends_latin, last=last):
                 continue
-            decided = (places[end - 1] + 1 + term.latin_end, places[start])
-            if (best is None or decided < best) and self._stands(term, folded, places[start:end], last=last):
+            if self._verdicts[self._owned[term]] is None or own in allowed:
+                continue
+            decided = (final + 1 + ends_latin, first)
+            if (best is None or decided < best) and self._reads(term, folded, at[start:end], last=last):
                 best = decided
-                hit = (term, places[start], places[end - 1] + 1)
+                hit = (term, first, final + 1)
         return hit
 
-    def _stands(self, term: _Term, folded: str, places: list[int], *, last: bool) -> bool:
-        """Whether the letters at `places` of `folded` are read as the term (rules 1 and 2), and that is decided."""
-        start, end = places[0], places[-1] + 1
-        ended = end == len(folded)
-        if term.latin_start and start and _is_latin(folded[start - 1]):
-            return False
-        if term.latin_end and (not last if ended else _is_latin(folded[end])):
-            return False
-        size = end - start
-        if size == len(places):
+    def _is_inside(self, own: str, folded: str, start: int, end: int, ends_latin: bool, *, last: bool) -> bool:
+        """Whether the term is part of a longer Latin word (rule 2), or that is not decided yet."""
+        if start and _is_latin(own[0]) and _is_latin(folded[start - 1]):
             return True
-        gaps = [folded[left + 1 : right] for left, right in pairwise(places)]
-        if gaps[0] in _SCATTERED and term.letters.isascii() and gaps.count(gaps[0]) == len(gaps):
-            return len(places) > 3 or (len(places) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
-        if len(term.breaks) > _FREE_BREAKS:
-            spaced = [gaps[place - 1] for place in term.breaks if _SPACES.intersection(gaps[place - 1])]
-            if spaced and len(spaced) != len(term.breaks):
+        return ends_latin and (not last if end == len(folded) else _is_latin(folded[end]))
+
+    def _reads(self, term: int, folded: str, at: Sequence[int], *, last: bool) -> bool:
+        """Whether a reader reads the letters at `at` of `folded` as the term (rule 1), and that is decided."""
+        start, end = at[0], at[-1] + 1
+        if end - start == len(at):
+            return True
+        own = self._letters[term]
+        ended = end == len(folded)
+        gaps = [folded[left + 1 : right] for left, right in pairwise(at)]
+        if gaps[0] in SCATTERED and own.isascii() and gaps.count(gaps[0]) == len(gaps):
+            return len(at) > 3 or (len(at) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
+        breaks = self._index.breaks[term]
+        if breaks.bit_count() > FREE_BREAKS:
+            spaced = sum(" " in gaps[place - 1] for place in places(breaks) if place <= len(gaps))
+            if spaced and spaced != breaks.bit_count():
                 return False
         for place, gap in enumerate(gaps, 1):
             if not gap:
                 continue
-            if len(gap) > MAX_GAP:
+            if len(gap) > MAX_GAP or not _READ_OVER.issuperset(gap):
                 return False
-            if not _READ_OVER.issuperset(gap):
-                return False
-            if _SPACES.isdisjoint(gap) or (place in term.breaks and _SPACES.issuperset(gap)):
+            if " " not in gap or (breaks >> place & 1 and "." not in gap):
                 continue
-            if _is_latin(term.letters[place - 1]) or _is_latin(term.letters[place]):
+            if _is_latin(own[place - 1]) or _is_latin(own[place]):
                 return False
-            if len(places) == 2:
+            if len(at) == 2:
                 alone = start == 0 or not folded[start - 1].isalnum()
                 if not alone and (not last if ended else folded[end].isalnum()):
                     return False
@@ -368,7 +391,8 @@ class TermScanner:
         keep = place = len(folded)
         count = gap = 0
         after = ""
-        heads = self._heads
+        begin = self._begin
+        heads, starts = begin.heads, begin.starts
         while place > floor:
             place -= 1
             character = folded[place]
@@ -381,9 +405,9 @@ class TermScanner:
                 break
             gap = 0
             count += 1
-            if count > self._longest:
+            if count > begin.longest:
                 break
-            if character + after in heads if after else character in self._starts:
+            if heads[hash(character + after) & _MASK] if after else character in starts:
                 inside = place and character < "\x80" and _is_latin(folded[place - 1])
                 if not inside and self._begins(letters[len(letters) - count :]):
                     keep = place
@@ -391,13 +415,19 @@ class TermScanner:
         return keep
 
     def _begins(self, suffix: str) -> bool:
-        """Whether some term's letters begin with `suffix`."""
-        at = bisect_left(self._letters, suffix)
-        return at < len(self._letters) and self._letters[at].startswith(suffix)
+        """Whether the letters of some term that counts begin with `suffix`. A beginning of many terms counts."""
+        words = self._letters
+        at = bisect_left(words, suffix)
+        for place in range(at, min(at + _LIKELY, len(words))):
+            if not words[place].startswith(suffix):
+                return False
+            if self._verdicts[self._owned[place]] is not None:
+                return True
+        return at + _LIKELY < len(words)
 
     def _walls(self, folded: str, word: int, character: str, after: str) -> bool:
         """Whether the gap before the Latin word at `word` ends the walk: no phrase goes on with that word."""
-        if not (_is_latin(after) and _is_latin(character)) or not _SPACES.intersection(folded[word - 1 : word]):
+        if not (_is_latin(after) and _is_latin(character)) or folded[word - 1] != " ":
             return False
         second = folded[word + 1 : word + 2]
-        return bool(second) and _is_latin(second) and after + second not in self._phrases
+        return bool(second) and _is_latin(second) and after + second not in self._begin.phrases

@@ -87,7 +87,7 @@ def test_two_hundred_english_disguises():
 KNOWN_MISSES = {
     "leet": "s4rin", "repeated letters": "sariiin", "reversed": "niras", "inside a longer word": "xsarinx",
     "homophones": "堵博网站", "pinyin": "du bo wang zhan", "split characters": "贝者博网站", "emoji between": "赌🔥博🔥网🔥站",
-    "commas between": "赌，博，网，站", "one per line": "赌\n博\n网\n站", "mixed script": "赌bo网站",
+    "commas between": "赌，博，网，站", "mixed script": "赌bo网站",
 }  # fmt: skip
 
 

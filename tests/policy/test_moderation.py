@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
 from isthmus.core.errors import Refusal
 from isthmus.core.operator import Operator
-from isthmus.policy import moderation
+from isthmus.policy import moderation, term_lists
+from isthmus.policy.term_index import build
 
 CLOSING = "回答在此停止，其余内容依法不能显示。"
 
@@ -124,9 +127,118 @@ def test_a_taxonomy_without_any_list_is_refused_when_compiled(house, route, owed
     assert refused.value.code == "bad_law"
 
 
-def test_scanners_are_shared_and_forgotten_in_turn(house, route, owed, monkeypatch):
-    monkeypatch.setattr(moderation, "_scanners", {})
+def test_houses_with_the_same_lists_share_one_automaton_and_old_ones_are_forgotten(house, route, owed, monkeypatch):
+    monkeypatch.setattr(moderation, "_indexes", {})
     monkeypatch.setattr(moderation, "_KEPT", 1)
-    for taxonomy in ("csam", "csam", "house"):
-        moderation.compile([owed("scan", side=["input"], taxonomy=taxonomy, on_error="block")], route(), house)
-    assert [names for _, names in moderation._scanners] == [("house",)]
+    made = []
+    monkeypatch.setattr(moderation, "build", lambda lists: made.append(lists) or build(lists))
+    other = msgspec.structs.replace(house, terms={"t": {"word": "x"}})
+    for own, taxonomy in ((house, "csam"), (house, "house"), (other, "t")):
+        moderation.compile([owed("scan", side=["input"], taxonomy=taxonomy, on_error="block")], route(), own)
+    assert len(made) == 2
+    assert len(moderation._indexes) == 1
+
+
+def test_a_house_with_lists_on_disk_scans_for_the_taxonomies_that_are_owed(house, route, owed, asked, tmp_path):
+    (tmp_path / "terms").mkdir()
+    for taxonomy, word in (("mine", "甲乙丙"), ("other", "丁戊己")):
+        text = f'origin = "us"\n[category.own]\nterms = ["{word}"]\n'
+        (tmp_path / "terms" / f"{taxonomy}.toml").write_text(text, "utf-8")
+    for _ in range(2):  # compiled, then read from disk
+        real = msgspec.structs.replace(house, terms=term_lists.load(tmp_path))
+        stage = moderation.compile([owed("scan", side=["input"], taxonomy="mine", on_error="block")], route(), real)
+        stage.on_request(asked("丁戊己"))
+        with pytest.raises(Refusal) as refused:
+            stage.on_request(asked("甲乙丙"))
+        assert refused.value.fields["category"] == "mine.own"
+    with pytest.raises(Refusal):
+        moderation.compile([owed("scan", side=["input"], taxonomy="none", on_error="block")], route(), real)
+
+
+@pytest.fixture
+def soft(house, route, scan, tmp_path):
+    (tmp_path / "terms").mkdir()
+    (tmp_path / "terms" / "t.toml").write_text(
+        'origin = "us"\n[category.rude]\naction = "mask"\nterms = ["笨蛋", "damn"]\n'
+        '[category.watched]\naction = "flag"\nterms = ["竞品"]\n[category.bad]\nterms = ["赌博网站"]\n',
+        "utf-8",
+    )
+    return moderation.compile([scan], route(), msgspec.structs.replace(house, terms=term_lists.load(tmp_path)))
+
+
+def test_words_to_mask_leave_covered_and_words_to_flag_are_told(soft, asked):
+    ex = asked("这个笨蛋说竞品好")
+    soft.on_request(ex)
+    assert msgspec.json.decode(ex.rewritten)[0]["content"] == "这个＊＊说竞品好"
+    assert ex.met == ["mask:t.rude", "flag:t.watched", "moderation"]
+    ex = asked("竞品")
+    soft.on_request(ex)
+    assert (ex.rewritten, ex.met) == (None, ["flag:t.watched", "moderation"])
+
+
+def test_a_blocked_word_beside_a_masked_one_blocks(soft, asked):
+    with pytest.raises(Refusal):
+        soft.on_request(asked("笨蛋，赌博网站"))
+
+
+@pytest.mark.parametrize(("text", "shown"), [("你这笨蛋，竞品", "你这＊＊，竞品"), ("oh damn it", "oh ＊＊＊＊ it")])
+def test_any_split_of_an_answer_is_covered_alike(soft, asked, text, shown):
+    for first in range(len(text) + 1):
+        for second in range(first, len(text) + 1):
+            ex = asked()
+            pieces = (text[:first], text[first:second], text[second:])
+            out = "".join(soft.on_event(ex, "content", piece, False) for piece in pieces)
+            assert out + soft.on_event(ex, "content", "", True) == shown
+            assert ex.blocked == ""
+
+
+@pytest.mark.parametrize("channel", ["content", "tool:0"])
+def test_words_written_as_escapes_are_words(stage, asked, channel):
+    escaped = '{"q": "' + "".join(f"\\u{ord(sign):04x}" for sign in "赌博网站") + '"}'
+    with pytest.raises(Refusal):
+        stage.on_request(asked(escaped))
+    for first in range(len(escaped) + 1):
+        ex = asked()
+        out = stage.on_event(ex, channel, escaped[:first], False) + stage.on_event(ex, channel, escaped[first:], False)
+        out += stage.on_event(ex, channel, "", True)
+        assert ex.blocked == "t.gambling"
+        assert out.removesuffix(f"\n\n{CLOSING}") == '{"q": "'
+
+
+def test_a_new_line_written_as_an_escape_parts_no_phrase_of_a_tool_call(stage, asked):
+    ex = asked()
+    assert stage.on_event(ex, "tool:0", r'{"q": "bad\nword"}', True) == '{"q": "'
+    assert ex.blocked
+
+
+LONG = "ordinary words, " * 6000
+
+
+@pytest.mark.parametrize("tail", ["", "bad\nword", "赌 博 网 站", "xbad wordx 赌博网"])
+def test_a_long_question_is_read_in_pieces_with_the_same_result(stage, asked, tail):
+    ex = asked(LONG + tail)
+    stage.on_request(ex)
+    assert (ex.met, ex.blocked) == ([], "")
+    if tail.startswith(("bad", "赌 ")):
+        with pytest.raises(Refusal):
+            asyncio.run(stage.awaited(ex))
+    else:
+        asyncio.run(stage.awaited(ex))
+        assert ex.met == ["moderation"]
+
+
+def test_other_requests_are_served_between_the_pieces(stage, asked):
+    async def both():
+        turns = 0
+        reading = asyncio.ensure_future(stage.awaited(asked("bad-wordy " * 8000)))
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(both()) > 5
+
+
+def test_a_short_question_waits_for_nothing(stage, asked):
+    with pytest.raises(StopIteration):
+        stage.awaited(asked("bad word")).send(None)
