@@ -46,7 +46,7 @@ class Attempt(msgspec.Struct, frozen=True):
     us: int = 0
 
 
-class Exchange(Withheld):
+class Exchange(Withheld, msgspec.Struct, eq=False):
     """One query. Times are `clock.monotonic()` seconds.
 
     `held` is the scratch space of stages: a stage keeps its state under (its name, channel or purpose).
@@ -57,74 +57,38 @@ class Exchange(Withheld):
     `out_bytes` bytes (UTF-8) of answer text.
     """
 
-    __slots__ = (
-        "ask",
-        "attempts",
-        "blocked",
-        "caller",
-        "consent_id",
-        "cost",
-        "decision",
-        "estimated",
-        "finish",
-        "first_at",
-        "held",
-        "id",
-        "in_text",
-        "label",
-        "label_at",
-        "language",
-        "masks",
-        "met",
-        "notices",
-        "out_bytes",
-        "out_chars",
-        "outcome",
-        "plan",
-        "received_at",
-        "refusal_code",
-        "relies",
-        "reserved",
-        "rewritten",
-        "shown",
-        "stream",
-        "subject",
-        "usage",
-    )  # fmt: skip
-
-    def __init__(self, id: str, caller: Caller, received_at: float) -> None:
-        self.id = id
-        self.caller = caller
-        self.received_at = received_at
-        self.first_at = 0.0
-        self.ask: Ask = None  # type: ignore[assignment]  # set by the corridor's decode step, before any stage
-        self.decision: Decision | None = None
-        self.plan: Plan | None = None
-        self.stream = False
-        self.consent_id = ""
-        self.relies: tuple[Consent, ...] = ()
-        self.subject = ""
-        self.language = ""
-        self.in_text: bytes | None = None
-        self.rewritten: bytes | None = None
-        self.attempts: list[Attempt] = []
-        self.held: dict[Any, Any] = {}
-        self.masks: dict[str, int] = {}
-        self.met: list[str] = []
-        self.notices: list[str] = []
-        self.label = ""
-        self.label_at = ""
-        self.blocked = ""
-        self.finish = ""
-        self.usage: Usage | None = None
-        self.outcome = ""
-        self.refusal_code = ""
-        self.shown = False
-        self.reserved: Any = None
-        self.cost: tuple[int, str] | None = None
-        self.estimated = False
-        self.out_chars = 0
-        self.out_bytes = 0
+    id: str
+    caller: Caller
+    received_at: float
+    first_at: float = 0.0
+    ask: Ask = None  # type: ignore[assignment]  # set by the corridor's decode step, before any stage
+    decision: Decision | None = None
+    plan: Plan | None = None
+    stream: bool = False
+    consent_id: str = ""
+    relies: tuple[Consent, ...] = ()
+    subject: str = ""
+    language: str = ""
+    in_text: bytes | None = None
+    rewritten: bytes | None = None
+    attempts: list[Attempt] = []
+    held: dict[Any, Any] = {}
+    masks: dict[str, int] = {}
+    met: list[str] = []
+    notices: list[str] = []
+    label: str = ""
+    label_at: str = ""
+    blocked: str = ""
+    finish: str = ""
+    usage: Usage | None = None
+    outcome: str = ""
+    refusal_code: str = ""
+    shown: bool = False
+    reserved: Any = None
+    cost: tuple[int, str] | None = None
+    estimated: bool = False
+    out_chars: int = 0
+    out_bytes: int = 0
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""

@@ -72,7 +72,7 @@ class Message(Withheld, msgspec.Struct, omit_defaults=True):
     """
 
     role: Role
-    content: str | list[Part] | None | msgspec.UnsetType = msgspec.UNSET
+    content: str | list[Part] | msgspec.UnsetType | None = msgspec.UNSET
     name: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
@@ -199,21 +199,33 @@ def _keep_sealed(message: Message) -> None:
 DEPTH = 64  # objects and arrays inside each other
 
 
+# Fields that can only be numbers, words or flags, or lists of words: no name stands inside them.
+_FLAT = frozenset(
+    (
+        "model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "temperature",
+        "top_p", "presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logprobs", "stop", "user", "store",
+        "parallel_tool_calls", "reasoning_effort",
+    )
+)  # fmt: skip
+_OPTIONS = frozenset((b'{"include_usage":true}', b'{"include_usage":false}', b"{}", b"null"))
+
+
 def _is_plain(body: bytes, fields: dict[str, msgspec.Raw], written: bytes) -> bool:
     """Whether no name can stand twice and nothing is nested deeply: seen from lengths alone, without another reading.
 
     What was read, written without blanks, is as long as the body only if nothing was dropped from it. Anything else
-    (blanks, escapes, unknown fields, many brackets) is looked at well.
+    (blanks, escapes, unknown fields, tools) is looked at well.
     """
-    if body.count(b"{") + body.count(b"[") > DEPTH or len(written) != len(fields["messages"]):
+    if len(written) != len(fields["messages"]) or not _FLAT.issuperset(fields):
         return False
-    names = len(fields)
-    size = sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * names + 1
-    return size == len(body) and not any(name in fields for name in _READ_RAW)
+    options = fields.get("stream_options")
+    if options is not None and bytes(options) not in _OPTIONS:
+        return False
+    return sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1 == len(body)
 
 
 def _check_shape(body: bytes) -> None:
-    """RFC 8259, 4: names should be unique; readers differ in which of two they believe, so neither is. Raises Refusal."""
+    """RFC 8259, 4: readers differ in which of two equal names they believe, so neither is. Raises Refusal bad_json."""
     document = json.loads(body, object_pairs_hook=_once)
     level = [document]
     for _ in range(DEPTH):

@@ -5,15 +5,17 @@ A header may only choose among what its key allows; unknown words are refused, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from isthmus.core.decision import DATA, EVENTS, FEATURE_ALIASES, FEATURES, Question, age_band
+from isthmus.core.decision import DATA, EVENTS, FEATURE_ALIASES, FEATURES, Decision, Question, age_band
 from isthmus.core.errors import Refusal
-from isthmus.core.exchange import Exchange
+from isthmus.core.exchange import Caller, Exchange
 from isthmus.gateway.head import Request
 
 _PREFIX = b"isthmus-"
+_JSON = re.compile(rb"application/(?:[a-z.-]+\+)?json[ \t]*(?:;[ \t]*charset=\"?utf-8\"?[ \t]*)?\Z", re.IGNORECASE)
 REGIONS = 3  # laws that may bind one question; each mix is compiled when it is first asked for
 
 
@@ -48,41 +50,82 @@ class Asked(NamedTuple):
         return Question(regions=regions, feature=feature, event=self.event, age=age, data=self.data)
 
 
-def read_asked(ex: Exchange, request: Request) -> Asked:
-    """Read the headers; what is not for the decision (consent, language, label) goes to the Exchange."""
-    caller = ex.caller
-    headers = request.headers
-    region, feature, age, data, event = caller.region, "assistant", caller.age, "personal", "answer"
-    for name, value in headers.items():
-        if not name.startswith(_PREFIX):
-            continue
-        word = _text(name, value)
-        match name:
-            case b"isthmus-region":
-                region = word
-            case b"isthmus-feature":
-                feature = word
-            case b"isthmus-age":
-                age = word
-            case b"isthmus-data":
-                data = word
-            case b"isthmus-event":
-                event = word
-            case b"isthmus-consent":
-                ex.consent_id = word
-            case b"isthmus-subject":
-                ex.subject = word
-            case b"isthmus-label":
-                _one_of(word, ("content", "metadata"), "isthmus-label")
-                ex.label_at = "" if word == "content" else word
-            case b"isthmus-priority":
-                pass  # weighed by gateway.admission, before anything else
-            case _:
-                raise Refusal("bad_header", field=_shown(name.decode("ascii")), reason="it is not known")
-    language = headers.get(b"accept-language")
-    if language is not None:
-        ex.language = _text(b"accept-language", language)[:35]
-    return Asked(caller.regions, region or caller.region, feature, age, data, event)
+class Standing:
+    """What a head means, worked out once and remembered with it: who asks, for what, and the decision.
+
+    It holds while the keys (`keys`, KeyRing.version) and the law (`table`) stay as they are.
+    """
+
+    __slots__ = ("asked", "caller", "consent_id", "decision", "keys", "label_at", "language", "subject", "table")
+
+    def __init__(self, caller: Caller, keys: int) -> None:
+        self.caller = caller
+        self.keys = keys
+        self.asked: Asked | None = None
+        self.table: object = None
+        self.decision: Decision | None = None
+        self.consent_id = ""
+        self.subject = ""
+        self.language = ""
+        self.label_at = ""
+
+    def read(self, request: Request) -> Asked:
+        """Read the headers; what is not for the decision (consent, language, label) is kept for each Exchange.
+
+        Raises Refusal bad_header, unsupported_media.
+        """
+        headers = request.headers
+        _check_media(headers)
+        caller = self.caller
+        region, feature, age, data, event = caller.region, "assistant", caller.age, "personal", "answer"
+        for name, value in headers.items():
+            if not name.startswith(_PREFIX):
+                continue
+            word = _text(name, value)
+            match name:
+                case b"isthmus-region":
+                    region = word
+                case b"isthmus-feature":
+                    feature = word
+                case b"isthmus-age":
+                    age = word
+                case b"isthmus-data":
+                    data = word
+                case b"isthmus-event":
+                    event = word
+                case b"isthmus-consent":
+                    self.consent_id = word
+                case b"isthmus-subject":
+                    self.subject = word
+                case b"isthmus-label":
+                    _one_of(word, ("content", "metadata"), "isthmus-label")
+                    self.label_at = "" if word == "content" else word
+                case b"isthmus-priority":
+                    pass  # weighed by gateway.admission, before anything else
+                case _:
+                    raise Refusal("bad_header", field=_shown(name.decode("ascii")), reason="it is not known")
+        language = headers.get(b"accept-language")
+        if language is not None:
+            self.language = _text(b"accept-language", language)[:35]
+        self.asked = Asked(caller.regions, region or caller.region, feature, age, data, event)
+        return self.asked
+
+    def lend(self, ex: Exchange) -> None:
+        """What the stages need of it."""
+        ex.decision = self.decision
+        ex.consent_id = self.consent_id
+        ex.subject = self.subject
+        ex.language = self.language
+        ex.label_at = self.label_at
+
+
+def _check_media(headers: dict[bytes, bytes]) -> None:
+    """RFC 9110, 15.5.16: only JSON, and only as it is."""
+    kind = headers.get(b"content-type")
+    if kind is not None and not _JSON.match(kind):
+        raise Refusal("unsupported_media", reason="the body must be application/json in UTF-8")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refusal("unsupported_media", reason="the body must not be compressed")
 
 
 def _text(name: bytes, value: bytes) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from isthmus.core.errors import Refusal
 from isthmus.gateway.chunked import Dechunker
-from isthmus.gateway.head import HEAD_LIMIT, Request, check_unfinished, parse_head
+from isthmus.gateway.head import HEAD_LIMIT, Request, Seen, check_unfinished, parse_head
 
 BODY_LIMIT = 4 << 20
 HEAD_SECONDS = 10.0
@@ -26,6 +26,7 @@ IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 DRAIN_IDLE_SECONDS = 1.0
 WRITE_LIMIT = 256 << 10
+_NEVER = float("inf")
 
 
 class Reader(Protocol):
@@ -82,8 +83,8 @@ class Door(asyncio.Protocol):
     """One connection. `on_header` and friends are llhttp's callbacks for the head that is being read."""
 
     __slots__ = (
-        "_began", "_chunked", "_doors", "_half", "_leaving", "_length", "_parts", "_pending", "_received", "_request",
-        "deadline", "known", "reader", "task", "transport",
+        "_began", "_chunked", "_doors", "_half", "_leaving", "_parts", "_pending", "_received", "_request", "_seen",
+        "deadline", "reader", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -97,11 +98,10 @@ class Door(asyncio.Protocol):
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
         self.reader: Reader | None = None
-        self.known: dict[bytes | None, Any] = {}  # the key last shown on this connection, and whose it is
+        self._seen: Seen | None = None  # the last head with a body
         self.deadline = 0.0
 
     def _reset_body(self) -> None:
-        self._length = 0
         self._received = 0
         self._chunked: Dechunker | None = None
         self._parts: list[bytes] = []
@@ -116,7 +116,7 @@ class Door(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._doors.open.discard(self)
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         if self.task is not None:
             self.task.cancel()
         elif self.reader is not None:
@@ -131,7 +131,7 @@ class Door(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self.reader is not None:
             self.reader.resume()
-        self.deadline = float("inf") if self.task is not None else self._doors.loop.time() + IDLE_SECONDS
+        self.deadline = _NEVER if self.task is not None else self._doors.loop.time() + IDLE_SECONDS
 
     def eof_received(self) -> bool:
         """A half-closed caller may still wait for its answer; one that never finished its request may not."""
@@ -167,6 +167,19 @@ class Door(asyncio.Protocol):
             self.refuse(refusal)
 
     def _read_head(self, data: bytes) -> None:
+        known = self._seen.again(data) if self._seen is not None else None
+        if known is not None:
+            request, start = known
+            missing = request.length - len(data) + start
+            if missing <= 0:
+                self._request = request
+                self._check_length(request)
+                request.body = data[start : start + request.length]
+                self._pending = data[start + request.length :] if missing else b""
+                self._begin(request)
+                return
+        if data.startswith(b"\r\n") and len(data) > 2:
+            data = data[2:]  # RFC 9112, 2.2: one empty line before the request line is ignored
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > HEAD_LIMIT:
             check_unfinished(data)
@@ -177,21 +190,23 @@ class Door(asyncio.Protocol):
         self._pending = b""
         request = parse_head(data[: end + 4])
         self._request = request
-        headers = request.headers
-        length = headers.get(b"content-length")
-        if length is not None:
-            self._length = int(length)
-            limit = self._doors.body_limit(request.path)
-            if self._length > limit:
-                raise Refusal("body_too_large", limit=limit)
-        elif b"transfer-encoding" in headers:
+        if request.length:
+            self._check_length(request)
+            self._seen = request.seen
+        elif b"transfer-encoding" in request.headers:
             self._chunked = Dechunker(self._doors.body_limit(request.path))
-        if self._length or self._chunked is not None:
-            if b"expect" in headers and len(data) == end + 4:
+        if request.length or self._chunked is not None:
+            # RFC 9110, 10.1.1: an interim answer only to HTTP/1.1, and only while the body has not begun to arrive
+            if b"expect" in request.headers and len(data) == end + 4 and request.version == "1.1":
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._began = self._doors.loop.time()
             self.deadline = self._began + BODY_SECONDS
         self._read_body(data[end + 4 :])
+
+    def _check_length(self, request: Request) -> None:
+        limit = self._doors.body_limit(request.path)
+        if request.length > limit:
+            raise Refusal("body_too_large", limit=limit)
 
     def _read_body(self, data: bytes) -> None:
         request = self._request
@@ -201,22 +216,26 @@ class Door(asyncio.Protocol):
             body = self._chunked.feed(data)
             rest = self._chunked.rest
         else:
-            body, rest = self._count_body(data)
+            body, rest = self._count_body(data, request.length)
         if body is None:
             # A body may be long but never slow: each BODY_RATE bytes buy it one more second, and time alone buys none.
             self.deadline = self._began + BODY_SECONDS + self._received / BODY_RATE
             return
         request.body = body
+        self._pending = rest
+        self._reset_body()
+        self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        """The request is whole: it is served, and nothing more is read from this connection until it is answered."""
         if self._doors.draining:
             request.keep_alive = False
-        self._pending = rest
         self._request = None
-        self._reset_body()
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         self.task = self._doors.loop.create_task(self._doors.serve(request, self))
 
-    def _count_body(self, data: bytes) -> tuple[bytes | None, bytes]:
-        missing = self._length - self._received
+    def _count_body(self, data: bytes, length: int) -> tuple[bytes | None, bytes]:
+        missing = length - self._received
         if len(data) >= missing:
             if not self._parts:
                 return data[:missing], data[missing:]

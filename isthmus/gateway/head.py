@@ -8,6 +8,7 @@ llhttp leaves to its user.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httptools
 
@@ -28,19 +29,62 @@ _known_hosts: set[bytes] = set()
 
 
 class Request(Withheld):
-    """One request: method and target as bytes, header names lower-cased, the body whole."""
+    """One request: method and target as bytes, header names lower-cased, the body whole.
 
-    __slots__ = ("body", "head_at", "headers", "keep_alive", "method", "path", "query", "version")
+    `length` is the Content-Length, in bytes; `seen` is the head as this connection may show it again.
+    """
 
-    def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> None:
+    __slots__ = ("body", "headers", "keep_alive", "length", "method", "path", "query", "seen", "version")
+
+    def __init__(self, method: bytes, path: bytes, query: bytes, version: str, headers: dict[bytes, bytes]) -> None:
         self.method = method
-        self.path, _, self.query = target.partition(b"?")
+        self.path = path
+        self.query = query
         self.version = version
         self.headers = headers
+        self.length = 0
         self.body = b""
+        self.seen: Seen | None = None
         self.keep_alive = version == "1.1" and (
             b"connection" not in headers or b"close" not in headers[b"connection"].lower()
         )
+
+
+_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,12})\r\n", re.IGNORECASE)
+
+
+class Seen(Withheld):
+    """A head that a connection has shown. The next one is mostly the same but for the digits of its Content-Length,
+    and then nothing is read again. `standing` is what the corridor worked out from it: who asks, and which decision.
+    """
+
+    __slots__ = ("_after", "_before", "_digits", "_request", "standing")
+
+    def __init__(self, head: bytes, request: Request) -> None:
+        """`head` up to its blank line, as it was read, and the request it is; it has a Content-Length."""
+        found = _LENGTH.search(head)
+        self._before = head[: found.start(1)] if found is not None else head
+        self._after = head[found.end(1) :] if found is not None else b"\n"  # nothing ends so: never again
+        self._digits = b"" if found is None else found[1]
+        self._request = request
+        self.standing: Any = None
+
+    def again(self, data: bytes) -> tuple[Request, int] | None:
+        """The request at the start of `data` and where its body begins; None when its head is another one."""
+        before = self._before
+        if not data.startswith(before):
+            return None
+        start = len(before)
+        stop = data.find(b"\r", start, start + _LENGTH_DIGITS + 1)
+        digits = data[start:stop]
+        if not digits.isdigit() or not data.startswith(self._after, stop):
+            return None
+        first = self._request
+        headers = first.headers if digits == self._digits else {**first.headers, b"content-length": digits}
+        request = Request(first.method, first.path, first.query, first.version, headers)
+        request.length = int(digits)
+        request.seen = self
+        return request, stop + len(self._after)
 
 
 class _Head:
@@ -79,19 +123,32 @@ def parse_head(head: bytes) -> Request:
     method = parser.get_method()
     target = targets[0] if len(targets) == 1 else b"".join(targets)
     version = parser.get_http_version()
-    _check_line(method, target, version)
+    target = _check_line(method, target, version, headers)
     _check_fields(method, headers, version)
-    return Request(method, target, version, headers)
+    path, _, query = target.partition(b"?")
+    request = Request(method, path, query, version, headers)
+    length = headers.get(b"content-length")
+    if length is not None:
+        request.length = int(length)
+        request.seen = Seen(head, request)
+    return request
 
 
-def _check_line(method: bytes, target: bytes, version: str) -> None:
-    """What llhttp leaves to its user, of the request line."""
+_ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*)?\Z", re.IGNORECASE)
+
+
+def _check_line(method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> bytes:
+    """What llhttp leaves to its user, of the request line. Returns the target in origin form."""
     if version != "1.1" and version != "1.0":  # noqa: PLR1714  # on the hot path
         raise Refusal("bad_request", reason="only HTTP/1.1 and HTTP/1.0 are spoken here")
     if method not in _METHODS:
         raise Refusal("method_not_allowed", method="this method", allowed="GET, POST")
-    if target[:1] != b"/" and target != b"*":
-        raise Refusal("bad_request", reason="the target must be a path")
+    if target[:1] == b"/" or (target == b"*" and method == b"OPTIONS"):
+        return target
+    absolute = _ABSOLUTE.match(target)  # RFC 9112, 3.2.2: must be understood; here it must also agree with Host
+    if absolute is None or absolute[1].lower() != headers.get(b"host", absolute[1]).lower():
+        raise Refusal("bad_request", reason="the target must be a path, or a URL of this host")
+    return absolute[2] or b"/"
 
 
 def _check_fields(method: bytes, headers: dict[bytes, bytes], version: str) -> None:

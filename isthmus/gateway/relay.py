@@ -21,7 +21,7 @@ from isthmus.core.errors import TABLE, Refusal
 from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
-from isthmus.gateway.asked import Asked, read_asked
+from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
 from isthmus.gateway.news import News
@@ -35,6 +35,7 @@ from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
 
 _CLAIMED = "claimed"
+_SPENT = ("consent", "used")  # where policy.consent notes that a consent for one use was relied on
 _ASKED = 512  # combinations of headers whose decision is at hand
 _OK = 200
 _LOADING = 503
@@ -77,20 +78,19 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
     ex: Exchange | None = None
     keep_alive = told = False
     try:
-        shown = request.headers.get(b"authorization")
-        caller = door.known.get(shown) or await identify(c, shown, door.known)  # 4 keys: who is it
-        ex = Exchange(c.ledger.next_id(), caller, c.clock.monotonic())
+        standing = recall(c, request) or await meet(c, request)  # 4 keys: who is it
+        ex = Exchange(c.ledger.next_id(), standing.caller, c.clock.monotonic())
         check_standing(c, ex)
-        asked = read_asked(ex, request)
+        decision = standing.decision or decide(c, standing, request)  # 5 decision: one look-up
+        standing.lend(ex)
         if ex.consent_id and not all(each.strip() in c.consents for each in ex.consent_id.split(",")):
             await c.news.read()
         ex.ask = decode_ask(request.body)  # 4 wire: the body is decoded once
         ex.stream = ex.ask.stream
-        ex.decision = decide(c, asked)  # 5 decision: one look-up
         failure: Refusal | None = None
-        broken: set[tuple[str, int]] = set()
-        for plan in c.chooser.choose(ex.decision, ex.ask.model):  # 7 choose: lawful and healthy, in order
-            if (plan.route.host, plan.route.port) in broken:
+        broken: tuple[tuple[str, int], ...] = ()
+        for plan in c.chooser.choose(decision, ex.ask.model):  # 7 choose: lawful and healthy, in order
+            if broken and (plan.route.host, plan.route.port) in broken:
                 continue  # another name for an address that has just failed
             enter(ex, plan)
             started = c.clock.monotonic()
@@ -99,7 +99,7 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                     stage(ex)
                 for wait in plan.awaited:
                     await wait(ex)
-                if ex.relies:
+                if _SPENT in ex.held:
                     await claim(c, ex)
                 keep_alive = await attempt(c, ex, plan, request, door)  # 8 dialect, upstream; 9 stream
                 conclude(c, ex, plan, c.clock.monotonic() - started)
@@ -110,7 +110,7 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
             except RouteFailed as failed:
                 failure = failed.refusal
                 if failed.transport:
-                    broken.add((plan.route.host, plan.route.port))
+                    broken = (*broken, (plan.route.host, plan.route.port))
                 record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
                 c.breakers.failed(plan.route.name)
         else:
@@ -132,22 +132,33 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         door.finish(keep_alive)
 
 
-async def identify(c: Corridor, shown: bytes | None, known: dict[bytes | None, Caller] | None = None) -> Caller:
-    """The caller behind the key; `known` remembers it for its connection. Raises Refusal missing_key, invalid_key.
+def recall(c: Corridor, request: Request) -> Standing | None:
+    """What this connection's last request with the same head was found to be, if that still holds."""
+    seen = request.seen
+    if seen is None or seen.standing is None:
+        return None
+    standing: Standing = seen.standing
+    return standing if standing.table is c.table and standing.keys == c.ring.version else None
+
+
+async def meet(c: Corridor, request: Request) -> Standing:
+    """A head for the first time. Raises Refusal missing_key, invalid_key."""
+    caller = await identify(c, request.headers.get(b"authorization"))
+    return Standing(caller, c.ring.version)
+
+
+async def identify(c: Corridor, shown: bytes | None) -> Caller:
+    """The caller behind the key. Raises Refusal missing_key, invalid_key.
 
     A key that is not known yet may have been made a moment ago, so the accounts are asked once.
     """
     try:
-        caller = c.ring.find(shown)
+        return c.ring.find(shown)
     except Refusal as refusal:
         if refusal.code != "invalid_key":
             raise
         await c.news.read()
-        caller = c.ring.find(shown)
-    if known is not None:
-        known.clear()
-        known[shown] = caller
-    return caller
+        return c.ring.find(shown)
 
 
 def check_standing(c: Corridor, ex: Exchange) -> None:
@@ -169,24 +180,32 @@ async def claim(c: Corridor, ex: Exchange) -> None:
             ex.held[(_CLAIMED, consent.id)] = True
 
 
-def decide(c: Corridor, asked: Asked) -> Decision:
-    """The decision for what the headers say; remembered, because few combinations occur."""
+def decide(c: Corridor, standing: Standing, request: Request) -> Decision:
+    """Read the head's words, and the decision for them; both are remembered with the head.
+
+    Raises Refusal bad_header, unknown_region, region_not_allowed, unsupported_media.
+    """
+    asked = standing.read(request)
     decision = c.asked.get(asked)
     if decision is None:
         decision = c.table.decide(asked.question(c.table.regions))
         if len(c.asked) >= _ASKED:
             c.asked.clear()
         c.asked[asked] = decision
+    standing.decision = decision
+    standing.table = c.table
+    if request.seen is not None:
+        request.seen.standing = standing
     return decision
 
 
 def enter(ex: Exchange, plan: Plan) -> None:
     """Begin with `plan`: what an earlier attempt noted for its own route does not carry over."""
     ex.plan = plan
-    ex.rewritten = None
-    ex.label = ""
-    ex.relies = ()
     if ex.attempts:
+        ex.rewritten = None
+        ex.label = ""
+        ex.relies = ()
         ex.masks = {}
         ex.met = []
         ex.notices = []

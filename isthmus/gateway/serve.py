@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from time import time
+from typing import Any
 
 import msgspec
 
@@ -10,10 +12,9 @@ from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.gateway.admission import Admission
 from isthmus.gateway.asgi import App, serve_asgi
-from isthmus.gateway.asked import read_asked
 from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
-from isthmus.gateway.relay import Corridor, check_standing, decide, identify, relay
+from isthmus.gateway.relay import Corridor, check_standing, decide, meet, relay
 from isthmus.policy.receipt import compose
 
 CHAT = b"/v1/chat/completions"
@@ -38,13 +39,11 @@ class Service:
         self.app = app
         self.admission = admission or Admission(INSIDE)
 
-    async def serve(self, request: Request, door: Door) -> None:
+    def serve(self, request: Request, door: Door) -> Coroutine[Any, Any, None]:
         """Answer one request, whatever it asks for."""
-        path = request.path
-        if path == CHAT and request.method == b"POST":
-            await self._chat(request, door)
-        else:
-            await self._other(request, door)
+        if request.path == CHAT and request.method == b"POST":
+            return self._chat(request, door)
+        return self._other(request, door)
 
     async def _chat(self, request: Request, door: Door) -> None:
         """A chat request, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
@@ -80,9 +79,9 @@ class Service:
         if request.method not in (b"GET", b"HEAD"):
             raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="GET")
         c = self.corridor
-        ex = Exchange("", await identify(c, request.headers.get(b"authorization")), 0.0)
-        check_standing(c, ex)
-        decision = decide(c, read_asked(ex, request))
+        standing = await meet(c, request)
+        check_standing(c, Exchange("", standing.caller, 0.0))
+        decision = decide(c, standing, request)
         created = int(time())
         listed = [{"id": "auto", "object": "model", "created": created, "owned_by": "isthmus"}]
         for plan in decision.plans:

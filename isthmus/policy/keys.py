@@ -17,13 +17,14 @@ _LIMIT = 256  # bytes; a longer header is no key of this house, and is not hashe
 
 
 class KeyRing:
-    """All keys of this house. `find` is hot."""
+    """All keys of this house. `find` is hot. `version` goes up with every `refresh`."""
 
-    __slots__ = ("_callers", "_keyed")
+    __slots__ = ("_callers", "_keyed", "version")
 
     def __init__(self, accounts: Accounts) -> None:
         self._keyed = accounts.keyed().copy
         self._callers: dict[bytes, Caller] = {}
+        self.version = 0
         self.refresh(accounts)
 
     def __len__(self) -> int:
@@ -63,6 +64,7 @@ class KeyRing:
                     setattr(known, field, getattr(fresh, field))
         for hashed in self._callers.keys() - seen:
             self._callers.pop(hashed).revoked = True
+        self.version += 1
 
 
 def revoked(caller: Caller) -> Refusal:

@@ -23,20 +23,22 @@ class Chooser:
     def __init__(self, breakers: Breakers, names: Iterable[str]) -> None:
         self._breakers = breakers
         self._names = frozenset(names)
-        self._known: dict[tuple[str, object, str], tuple[Plan, ...]] = {}
+        # By the decision's identity, because hashing one takes longer than all else here; the decision is kept with its
+        # plans, so that the identity is never another's.
+        self._known: dict[tuple[int, str], tuple[tuple[Plan, ...], Decision]] = {}
 
     def choose(self, decision: Decision, model: str) -> tuple[Plan, ...]:
         """Plans for `model` ("auto", a tier, a partner, a model or a route name), best first; never empty.
 
         Raises Refusal unknown_model or no_lawful_route.
         """
-        key = (decision.digest, decision.question, model)
-        plans = self._known.get(key)
-        if plans is None:
-            plans = self._narrow(decision, model)
+        known = self._known.get((id(decision), model))
+        if known is None:
+            known = self._narrow(decision, model), decision
             if len(self._known) > 4096:
                 self._known.clear()
-            self._known[key] = plans
+            self._known[id(decision), model] = known
+        plans = known[0]
         if self._breakers.any_open:
             return tuple(sorted(plans, key=lambda plan: self._breakers.is_open(plan.route.name)))
         return plans

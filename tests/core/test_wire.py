@@ -79,14 +79,41 @@ def test_the_word_null_inside_a_text_changes_nothing():
 
 
 def test_unknown_fields_stay_raw_to_the_byte():
-    ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"hi"}],"made_up": { "a" :1.00, "a":2 }}')
-    assert bytes(ask.fields["made_up"]) == b'{ "a" :1.00, "a":2 }'
+    ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"hi"}],"made_up": { "a" :1.00, "b":2 }}')
+    assert bytes(ask.fields["made_up"]) == b'{ "a" :1.00, "b":2 }'
 
 
-def test_a_field_given_twice_is_one_field_and_what_is_read_is_what_is_kept():
-    ask = decode_ask(b'{"model":"one","messages":[{"role":"user","content":"hi"}],"model":"two"}')
-    assert ask.model == "two"
-    assert bytes(ask.fields["model"]) == b'"two"'
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"one","messages":[{"role":"user","content":"hi"}],"model":"two"}',
+        b'{"model":"one","messages":[{"role":"user","content":"hi"}],"mod\\u0065l":"two"}',
+        b'{"model":"one","messages":[{"role":"user","content":"unseen","content":"seen"}]}',
+        b'{"model":"one","messages":[{"role":"user","content":"hi"}],"tools":[{"description":"a","description":"b"}]}',
+        b'{"model":"one","messages":[{"role":"user","content":"hi"}],"x":{"a":1,"a":1}}',
+        b'{ "x": 1, "model": "one", "messages": [{"role": "user", "content": "hi"}], "x": 1 }',
+    ],
+    ids=["top", "escaped", "message", "tool", "unknown", "blanks"],
+)
+def test_a_name_given_twice_is_refused_because_readers_believe_different_ones(body):
+    assert refused(body) == ("bad_json", {"reason": "a name is given twice in one object"})
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(40, True), (60, True), (70, False), (900, False), (100_000, False)])
+@pytest.mark.parametrize("name", ["tools", "made_up"])
+def test_a_body_is_at_most_64_levels_deep(name, depth, fits):
+    body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"%b":%b}' % (
+        name.encode(),
+        b"[" * depth + b"]" * depth,
+    )
+    if fits:
+        assert decode_ask(body).model == "m"
+    else:
+        assert refused(body)[0] == "bad_json"
+
+
+def test_many_messages_are_not_depth():
+    assert len(asked([{"role": "user", "content": "hi"}] * 500).messages) == 500
 
 
 def test_a_name_written_with_escapes_is_the_same_name():
@@ -254,23 +281,14 @@ def test_rewriting_without_a_change_changes_nothing(messages):
     assert json.loads(rewrite_texts(raw, lambda text: text)) == json.loads(raw)
 
 
-def test_a_name_given_twice_inside_a_message_is_refused_or_made_one():
-    raw = b'[{"role":"user","content":"unseen","content":"seen"}]'
-    try:
-        ask = decode_ask(b'{"model":"auto","messages":%b}' % raw)
-    except Refusal:
-        return
-    assert b"unseen" not in bytes(ask.fields["messages"])
-
-
 @pytest.mark.parametrize("value", [b"1e400", b'"\xff"'], ids=["too large a number", "not UTF-8"])
 def test_what_cannot_be_rewritten_is_refused_when_it_is_read(value):
     raw = b'[{"role":"user","content":"x","made_up":%b}]' % value
     try:
-        decode_ask(b'{"model":"auto","messages":%b}' % raw)
+        ask = decode_ask(b'{"model":"auto","messages":%b}' % raw)
     except Refusal:
         return
-    assert rewrite_texts(raw, str.upper)
+    assert rewrite_texts(ask.fields["messages"], str.upper)
 
 
 def test_a_name_beside_a_message_is_a_text_like_any_other():
@@ -299,7 +317,7 @@ def test_what_nobody_reads_of_a_message_stays_here():
 
 def test_texts_beside_the_messages_are_found_in_any_depth():
     parts = [{"type": "text", "text": "cut in "}, {"type": "text", "text": "two"}]
-    deep = json.loads("[" * 400 + '"deep"' + "]" * 400)
+    deep = json.loads("[" * 40 + '"deep"' + "]" * 40)
     more = {"tools": [{"function": {"name": "f", "parameters": {"p": deep}}}], "stop": "halt", "seed": 1}
     ask = asked([{"role": "user", "content": parts}, {"role": "user", "content": "alone"}], **more)
     assert sorted(ask.beside()) == sorted(["cut in two", "function", "name", "f", "parameters", "p", "deep", "halt"])
@@ -313,13 +331,6 @@ def test_what_is_read_beside_the_messages_can_be_read(raw):
     except Refusal:
         return
     assert list(ask.beside()) == []
-
-
-def test_a_name_given_twice_inside_a_tool_is_one_name():
-    raw = b'{"description":"unseen","description":"seen"}'
-    ask = decode_ask(b'{"model":"auto","messages":[{"role":"user","content":"x"}],"tools":[%b]}' % raw)
-    assert list(ask.beside()) == ["seen", "description"]
-    assert b"unseen" not in bytes(ask.fields["tools"])
 
 
 def test_what_a_partner_sealed_goes_on_and_a_sentence_in_its_place_does_not():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from isthmus.core.decision import AGES, DATA, EVENTS, FEATURE_ALIASES, FEATURES, Question
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller, Exchange
-from isthmus.gateway.asked import Asked, read_asked
+from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.head import parse_head
 
 CALLER = Caller("k", "t", ("CN", "EU"), "CN", age="16-17")
@@ -17,8 +17,11 @@ KNOWN = ("CN", "EU", "US-CA")
 def read(**headers):
     """The exchange and what was asked, for headers whose underscores are hyphens."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    standing = Standing(CALLER, 0)
+    asked = standing.read(parse_head(f"GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n".encode("latin-1")))
     ex = Exchange("r", CALLER, 0.0)
-    return ex, read_asked(ex, parse_head(f"GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n".encode("latin-1")))
+    standing.lend(ex)
+    return ex, asked
 
 
 def question(**headers):
@@ -125,3 +128,28 @@ def test_whatever_is_written_either_a_lawful_question_or_an_enumerated_refusal_c
     else:
         assert set(made.regions) <= set(CALLER.regions)
         assert (made.feature in FEATURES, made.age in AGES, made.data in DATA, made.event in EVENTS) == (True,) * 4
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "application/vnd.x+json",
+    ],
+)
+def test_json_may_say_that_it_is_json(kind):
+    assert question(content_type=kind) == question()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content_type": "text/plain"},
+        {"content_type": "application/json; charset=latin-1"},
+        {"content_encoding": "gzip"},
+    ],
+)
+def test_anything_but_plain_json_is_not_read(headers):
+    assert refused(**headers)[0] == "unsupported_media"

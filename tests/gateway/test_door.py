@@ -145,7 +145,8 @@ BAD_HEADS = {
     "a signed length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n",
     "an unknown coding": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     "coding in HTTP/1.0": b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "an absolute target": b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an absolute target of another host": b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an absolute target with a user": b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "another version": b"GET / HTTP/1.2\r\nHost: a\r\n\r\n",
     "an unknown method": b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
     "an unknown expectation": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: tea\r\n\r\n",
@@ -378,3 +379,31 @@ def test_a_door_on_a_real_loop_answers():
 def test_every_door_keeps_its_own_state():
     assert isinstance(House().door, Door)
     assert not hasattr(House().door, "__dict__") or not vars(House().door)
+
+
+def test_one_empty_line_before_a_request_is_ignored():
+    assert len(House().say(b"\r\n" + HEAD + b"hello").seen) == 1
+
+
+def test_http_1_0_gets_no_interim_answer():
+    house = House().say(b"POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    assert house.wire.out == b""
+
+
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6), cut=st.integers(1, 120))
+def test_repeated_heads_with_other_lengths_come_through_in_any_split(lengths, cut):
+    house = House()
+    for number, length in enumerate(lengths, 1):
+        raw = HEAD.replace(b"Length: 5", b"Length: %d" % length) + b"x" * length
+        for at in range(0, len(raw), cut):
+            house.say(raw[at : at + cut])
+        assert len(house.seen) == number
+        assert house.seen[-1].body == b"x" * length
+        house.door.finish(True)
+
+
+def test_a_known_head_does_not_let_a_larger_body_through():
+    house = House().say(HEAD + b"hello")
+    house.door.finish(True)
+    house.say(HEAD.replace(b"Length: 5", b"Length: 99999999") + b"x")
+    assert house.status == 413

@@ -1,6 +1,8 @@
 """Heads: what becomes a request, and what is refused. More of them, as dialogue, stand in test_door.py."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isthmus.core.errors import Refusal
 from isthmus.gateway.head import FIELD_LIMIT, HEAD_LIMIT, LINE_LIMIT, check_unfinished, parse_head
@@ -61,3 +63,47 @@ def test_an_unfinished_head_within_its_limits_may_go_on():
 def test_an_unfinished_head_that_can_become_none_is_refused_early(data):
     with pytest.raises(Refusal):
         check_unfinished(data)
+
+
+@pytest.mark.parametrize("digits", [b"0", b"5", b"17", b"123456789012"])
+def test_a_head_that_differs_in_its_length_alone_is_the_same_head_with_that_length(digits):
+    seen = parse_head(HEAD).seen
+    again = HEAD.replace(b"Content-Length: 5", b"Content-Length: " + digits)
+    request, start = seen.again(again + b"body")
+    fresh = parse_head(again)
+    for name in ("method", "path", "query", "version", "headers", "keep_alive", "length"):
+        assert getattr(request, name) == getattr(fresh, name)
+    assert (start, request.seen) == (len(again), seen)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        HEAD.replace(b"Length: 5", b"Length: "),
+        HEAD.replace(b"Length: 5", b"Length: -5"),
+        HEAD.replace(b"Length: 5", b"Length: 5 5"),
+        HEAD.replace(b"Length: 5", b"Length: 0x5"),
+        HEAD.replace(b"Length: 5", b"Length: 1234567890123"),
+        HEAD.replace(b"X-Trace: A", b"X-Trace: B"),
+        HEAD.replace(b"Length: 5\r\n", b"Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+        HEAD[:-2],
+        HEAD[:40],
+        b"",
+    ],
+)
+def test_any_other_head_is_read_anew(other):
+    assert parse_head(HEAD).seen.again(other) is None
+
+
+@given(head=st.binary(max_size=20).map(lambda noise: HEAD[:60] + noise + HEAD[60:]))
+def test_what_is_recognised_reads_the_same(head):
+    known = parse_head(HEAD).seen.again(head)
+    if known is not None:
+        assert known[0].headers == parse_head(head[: known[1]]).headers
+
+
+@pytest.mark.parametrize(
+    ("target", "path"), [(b"http://LOCALHOST:8080/v1/x?y=1", b"/v1/x"), (b"https://localhost:8080", b"/")]
+)
+def test_a_whole_url_of_this_host_is_a_path(target, path):
+    assert parse_head(b"GET %b HTTP/1.1\r\nHost: localhost:8080\r\n\r\n" % target).path == path
