@@ -14,7 +14,7 @@ import msgspec
 from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
 from isthmus.partners import canonical
-from isthmus.partners.asked import Asked, arguments_of, cannot, schema_of, text_of
+from isthmus.partners.asked import Asked, arguments_of, cannot, given, schema_of, text_of
 from isthmus.partners.finish import finish
 from isthmus.partners.judge import judge
 from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
@@ -158,7 +158,7 @@ def _add_tools(body: dict[str, Any], asked: Asked) -> None:
 def _add_format(body: dict[str, Any], asked: Asked, route: Route) -> None:
     if asked.format.type == "json_schema" and asked.format.json_schema is not None:
         schema = asked.format.json_schema.schema
-        body["output_config"] = {"format": {"type": "json_schema", "schema": schema or msgspec.Raw(b"{}")}}
+        body["output_config"] = {"format": {"type": "json_schema", "schema": given(schema)}}
     elif asked.format.type != "text":
         cannot(route, "response_format", "takes json_schema, and no JSON without a schema")
 

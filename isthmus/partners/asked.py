@@ -16,13 +16,15 @@ from isthmus.core.exchange import Exchange
 from isthmus.core.secret import Withheld
 from isthmus.partners.fields import FIELDS, require
 
+NOTHING = msgspec.Raw(b"")  # a raw field that was not given
+
 
 class Function(Withheld, msgspec.Struct):
     """A function a model may call; `parameters` is its JSON Schema, byte for byte as the caller wrote it."""
 
     name: str
     description: str | None = None
-    parameters: msgspec.Raw | None = None
+    parameters: msgspec.Raw = NOTHING
     strict: bool | None = None
 
 
@@ -35,7 +37,7 @@ class Tool(Withheld, msgspec.Struct):
 
 class JsonSchema(Withheld, msgspec.Struct):
     name: str = "answer"
-    schema: msgspec.Raw | None = None
+    schema: msgspec.Raw = NOTHING
     strict: bool | None = None
     description: str | None = None
 
@@ -126,4 +128,9 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def schema_of(tool: Tool) -> msgspec.Raw:
     """The tool's parameters; a function without any takes an empty object."""
     raw = tool.function.parameters
-    return raw if raw is not None and bytes(raw) != b"null" else msgspec.Raw(b'{"type":"object","properties":{}}')
+    return raw if bytes(raw) not in (b"", b"null") else msgspec.Raw(b'{"type":"object","properties":{}}')
+
+
+def given(schema: msgspec.Raw) -> msgspec.Raw:
+    """A JSON Schema as it came, or the one that allows anything."""
+    return schema if bytes(schema) not in (b"", b"null") else msgspec.Raw(b"{}")

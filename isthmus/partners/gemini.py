@@ -14,7 +14,7 @@ import msgspec
 from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
 from isthmus.partners import canonical
-from isthmus.partners.asked import Asked, arguments_of, cannot, schema_of, text_of
+from isthmus.partners.asked import Asked, arguments_of, cannot, given, schema_of, text_of
 from isthmus.partners.finish import CALLS, FAILED, FILTER, STOP, finish
 from isthmus.partners.judge import judge
 from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
@@ -97,8 +97,8 @@ def _settings(asked: Asked, route: Route) -> dict[str, Any]:
         settings["stopSequences"] = asked.stop
     if asked.format.type != "text":
         settings["responseMimeType"] = "application/json"
-        if asked.format.json_schema is not None and asked.format.json_schema.schema is not None:
-            settings["responseJsonSchema"] = asked.format.json_schema.schema
+        if asked.format.json_schema is not None:
+            settings["responseJsonSchema"] = given(asked.format.json_schema.schema)
     if asked.effort:
         thinking: dict[str, Any] = {"includeThoughts": asked.effort != "none"}
         if route.facts.get("reasoning") == "effort":

@@ -14,7 +14,7 @@ import msgspec
 from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
 from isthmus.partners import canonical
-from isthmus.partners.asked import Asked, cannot, schema_of, text_of
+from isthmus.partners.asked import Asked, cannot, given, schema_of, text_of
 from isthmus.partners.finish import CALLS, UNKNOWN, finish
 from isthmus.partners.judge import judge
 from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
@@ -88,7 +88,7 @@ def _add_format(body: dict[str, Any], asked: Asked) -> None:
     if wanted.type == "json_schema" and wanted.json_schema is not None:
         schema = wanted.json_schema
         strict = {} if schema.strict is None else {"strict": schema.strict}
-        shape = {"type": "json_schema", "name": schema.name, "schema": schema.schema or msgspec.Raw(b"{}"), **strict}
+        shape = {"type": "json_schema", "name": schema.name, "schema": given(schema.schema), **strict}
         body["text"] = {"format": shape}
     elif wanted.type != "text":
         body["text"] = {"format": {"type": wanted.type}}

@@ -14,7 +14,7 @@ import msgspec
 from isthmus.core.errors import Refusal
 from isthmus.core.secret import Withheld
 from isthmus.core.sse import DONE
-from isthmus.gateway.doors.shape import decode, generic, origin
+from isthmus.gateway.doors.shape import NOTHING, decode, generic, given, origin
 
 PATH = b"/v1/messages"
 STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -47,7 +47,7 @@ class Turn(Withheld, msgspec.Struct):
 class Tool(Withheld, msgspec.Struct):
     name: str
     description: str | None = None
-    input_schema: msgspec.Raw | None = None
+    input_schema: msgspec.Raw = NOTHING
     type: str | None = None
     strict: bool | None = None
 
@@ -65,7 +65,7 @@ class Thinking(msgspec.Struct):
 
 class Shape(Withheld, msgspec.Struct):
     type: str
-    schema: msgspec.Raw | None = None
+    schema: msgspec.Raw = NOTHING
 
 
 class Output(msgspec.Struct):
@@ -178,7 +178,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = tool.input_schema or {"type": "object", "properties": {}}
+    function["parameters"] = given(tool.input_schema) or {"type": "object", "properties": {}}
     if tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -205,7 +205,7 @@ def _add_output(chat: dict[str, Any], asked: Asked) -> None:
     if output.effort and (thinking is None or thinking.type != "disabled"):
         chat["reasoning_effort"] = "xhigh" if output.effort == "max" else output.effort
     if output.format is not None:
-        schema: dict[str, Any] = {"name": "answer", "schema": output.format.schema or {}, "strict": True}
+        schema: dict[str, Any] = {"name": "answer", "schema": given(output.format.schema) or {}, "strict": True}
         chat["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from isthmus.core.errors import Refusal
 from isthmus.core.secret import Withheld
-from isthmus.gateway.doors.shape import decode, generic, origin
+from isthmus.gateway.doors.shape import NOTHING, decode, generic, given, origin
 
 PATH = b"/v1/responses"
 Recall = Callable[[str], bytes | None]
@@ -46,7 +46,7 @@ class Tool(Withheld, msgspec.Struct):
     type: str
     name: str = ""
     description: str | None = None
-    parameters: msgspec.Raw | None = None
+    parameters: msgspec.Raw = NOTHING
     strict: bool | None = None
 
 
@@ -58,7 +58,7 @@ class Choice(msgspec.Struct):
 class Shape(Withheld, msgspec.Struct):
     type: str
     name: str = "answer"
-    schema: msgspec.Raw | None = None
+    schema: msgspec.Raw = NOTHING
     strict: bool | None = None
 
 
@@ -89,7 +89,7 @@ class Asked(Withheld, msgspec.Struct):
     text: Text | None = None
     reasoning: Reasoning | None = None
     background: bool | None = None
-    conversation: msgspec.Raw | None = None
+    conversation: msgspec.Raw = NOTHING
 
 
 _asked = msgspec.json.Decoder(Asked)
@@ -108,7 +108,7 @@ def read(body: bytes, recall: Recall = nothing_kept) -> bytes:
     asked = decode(_asked, body)
     if asked.background:
         raise Refusal("bad_field", field="background", reason="answers are not made in the background; use a batch")
-    if asked.conversation is not None and bytes(asked.conversation) != b"null":
+    if given(asked.conversation) is not None:
         raise Refusal("bad_field", field="conversation", reason="use previous_response_id, or send the turns")
     messages = [{"role": "system", "content": asked.instructions}] if asked.instructions else []
     chat: dict[str, Any] = {"model": asked.model, "messages": messages + _turns(asked, recall)}
@@ -215,7 +215,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    function["parameters"] = given(tool.parameters) or {"type": "object", "properties": {}}
     if tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -233,7 +233,7 @@ def _format(shape: Shape) -> dict[str, Any]:
     if shape.type != "json_schema":
         return {"type": shape.type}
     strict = {} if shape.strict is None else {"strict": shape.strict}
-    return {"type": "json_schema", "json_schema": {"name": shape.name, "schema": shape.schema or {}, **strict}}
+    return {"type": "json_schema", "json_schema": {"name": shape.name, "schema": given(shape.schema) or {}, **strict}}
 
 
 # -- back to the caller --------------------------------------------------------------------------------------

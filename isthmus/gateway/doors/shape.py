@@ -32,6 +32,14 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Refusal("bad_json", reason="it is malformed, not UTF-8 or nested too deeply") from None
 
 
+NOTHING = msgspec.Raw(b"")  # a raw field that was not given
+
+
+def given(raw: msgspec.Raw) -> msgspec.Raw | None:
+    """A raw field's value as it came; None when it was not given, or null."""
+    return raw if bytes(raw) not in (b"", b"null") else None
+
+
 def generic(raw: bytes | msgspec.Raw) -> Any:
     """Any JSON that this house wrote or has read before."""
     return _generic.decode(raw)

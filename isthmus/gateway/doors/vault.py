@@ -1,8 +1,8 @@
 """Sealed files: what a batch must keep on disk is unreadable without its folder's key, and gone with it.
 
 A file is a row of frames: length (4 bytes), nonce (12), AES-256-GCM text. Each frame is bound to its file's name and
-its place, so frames can be neither moved nor exchanged. An append is on disk when it returns; a frame that a crash tore is
-cut off at the next append, and never read.
+its place, so frames can be neither moved nor exchanged. An append is on disk when it returns; a frame that a crash tore
+is cut off at the next append, and never read.
 Source: NIST SP 800-38D (GCM; random 96-bit nonces, far fewer than 2**32 per key).
 """
 
