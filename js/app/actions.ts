@@ -1,6 +1,6 @@
 // What a person can do, apart from how it looks: ask, stop, retry, agree, withdraw, delete.
 
-import { Gateway, GatewayError, type Agreement, type Message, type Origin, type Question } from "../src/gateway.js";
+import { Gateway, GatewayError, type Agreement, type Message, type Origin, type Place, type Question } from "../src/gateway.js";
 import { LanguageModel } from "../src/language-model.js";
 import { configure } from "../src/task.js";
 import { beginModel, localModel, refreshEngine, removeModel } from "./model.js";
@@ -118,15 +118,19 @@ function replace(chatId: string, turns: Turn[]): void {
   store.set({ chats: store.state.chats.map((chat) => (chat.id === chatId ? { ...chat, turns } : chat)) });
 }
 
-/** Stream one answer into its turn: text lands once per frame. */
-async function run(chatId: string, turnId: string, route?: "partner", begun = ""): Promise<void> {
+/** Stream one answer into its turn: text lands once per frame. `from`: a stream to take up again behind `begun`. */
+async function run(chatId: string, turnId: string, route?: "partner", begun = "", from?: Place): Promise<void> {
   const end = new AbortController();
   running.set(chatId, end);
   let text = begun;
+  let place = from;
   let frame = 0;
   const draw = () => {
     frame = 0;
-    store.turn(chatId, turnId, { text, state: "streaming" });
+    store.turn(chatId, turnId, { text, state: "streaming", place });
+  };
+  const heardPlace = (now: Place | null) => {
+    place = now ?? undefined;
   };
   const hear = (piece: string) => {
     text += piece;
@@ -136,12 +140,13 @@ async function run(chatId: string, turnId: string, route?: "partner", begun = ""
   store.set({ status: words().answering });
   store.turn(chatId, turnId, { state: begun ? "streaming" : "waiting", trouble: undefined, at: Date.now() });
   try {
-    const origin = await answerWith(chatId, turnId, { hear, heardOrigin, signal: end.signal, route, begun });
-    store.turn(chatId, turnId, { text, state: origin?.blocked ? "refused" : "done", trouble: origin?.blocked ? cut(origin) : undefined });
+    const to = { hear, heardOrigin, heardPlace, signal: end.signal, route, begun };
+    const origin = from ? await takeUp(from, to) : await answerWith(chatId, turnId, to);
+    store.turn(chatId, turnId, { text, place: undefined, state: origin?.blocked ? "refused" : "done", trouble: origin?.blocked ? cut(origin) : undefined });
     store.set({ status: fill(words().answered, { who: origin ? whoOf(origin) : "" }) + (label() ? `，${label()}` : "") });
   } catch (error) {
     await seen();
-    store.turn(chatId, turnId, { text, ...ended(error, text !== "") });
+    store.turn(chatId, turnId, { text, place: undefined, ...ended(error, text !== "") });
     store.set({ status: "" });
   } finally {
     cancelAnimationFrame(frame);
@@ -154,6 +159,7 @@ async function run(chatId: string, turnId: string, route?: "partner", begun = ""
 interface Hearing {
   hear: (piece: string) => void;
   heardOrigin: (origin: Origin) => void;
+  heardPlace: (place: Place | null) => void;
   signal: AbortSignal;
   route?: "partner";
   begun: string;
@@ -168,7 +174,7 @@ async function answerWith(chatId: string, turnId: string, to: Hearing): Promise<
   if (!navigator.onLine) throw new GatewayError("offline", "");
   const partner = to.route === "partner" || mode.endsWith("in_cloud");
   const via = (model: string) =>
-    gateway().chat({ messages, model, signal: to.signal, onText: to.hear, onOrigin: to.heardOrigin }).then((reply) => reply.origin);
+    gateway().chat({ messages, model, signal: to.signal, onText: to.hear, onOrigin: to.heardOrigin, onPlace: to.heardPlace }).then((reply) => reply.origin);
   if (!partner) return via("private");
   try {
     return await via("partner");
@@ -177,6 +183,19 @@ async function answerWith(chatId: string, turnId: string, to: Hearing): Promise<
     const here = deviceChats();
     store.turn(chatId, turnId, { note: fill(words().declined, { who: here ? words().device : words().private }) });
     return here ? onDevice(messages, to) : via("private");
+  }
+}
+
+/** The rest of a stream that a reload or a locked screen cut off. */
+async function takeUp(place: Place, to: Hearing): Promise<Origin | null> {
+  const ask = { messages: [], signal: to.signal, onText: to.hear, onOrigin: to.heardOrigin, onPlace: to.heardPlace };
+  return (await gateway().resume(place, ask)).origin;
+}
+
+/** Answers that were on their way when the page went: take each up again where it was. */
+export function takeUpAll(): void {
+  for (const chat of store.state.chats) {
+    for (const turn of chat.turns) if (turn.place && turn.state === "streaming") void run(chat.id, turn.id, undefined, turn.text, turn.place);
   }
 }
 
@@ -279,6 +298,7 @@ export function begin(): void {
   if (!key) return;
   // The page stands at once: what the server says of the key and its regions comes when it comes.
   store.set({ key });
+  takeUpAll();
   enter(key).then(refreshEngine, (error: unknown) => {
     if (error instanceof GatewayError && ["invalid_key", "revoked_key", "missing_key"].includes(error.code)) store.set({ key: "" });
   });

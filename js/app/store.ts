@@ -1,6 +1,6 @@
 // What the app knows, in one object, and where it is kept: this device's localStorage, and nowhere else.
 
-import type { GatewayError, Grant, Origin, Preview } from "../src/gateway.js";
+import type { GatewayError, Grant, Origin, Place, Preview } from "../src/gateway.js";
 import type { Mode } from "../src/task.js";
 import type { ModelInfo } from "../src/wasm.js";
 import type { Language } from "./words.js";
@@ -22,6 +22,8 @@ export interface Turn {
   trouble?: Trouble;
   note?: string;
   tokens?: number;
+  /** Where its stream can be taken up again; `text` holds what was heard up to there. */
+  place?: Place;
 }
 
 export interface Chat {
@@ -120,7 +122,7 @@ function first(): State {
   const chats = kept<Chat[]>(NAMES.chats, []);
   for (const chat of chats)
     for (const turn of chat.turns)
-      if (turn.state === "waiting" || turn.state === "streaming") turn.state = "interrupted"; // the page went away under it
+      if (turn.state === "waiting" || (turn.state === "streaming" && !turn.place)) turn.state = "interrupted"; // the page went away under it
   return {
     key: kept(NAMES.key, ""),
     subject: kept(NAMES.subject, ""),

@@ -3,7 +3,8 @@
 // Rules of this room:
 // 1. Only the gateway that was named is ever contacted; the key goes into one header and nowhere else.
 // 2. Before a partner gets a question, `onConsent` sees the exact text and the sheet. No answer from it means no.
-// 3. An answer without its last chunk is broken, never complete.
+// 3. An answer without its last chunk is broken, never complete. Where the gateway names the stream (isthmus-resume), it is
+//    taken up again behind the last event that was heard, in this page or after a reload.
 
 import { EventReader } from "./sse.js";
 
@@ -120,6 +121,14 @@ export interface Ask {
   signal?: AbortSignal;
   onOrigin?: (origin: Origin) => void;
   onText?: (piece: string) => void;
+  /** Where the stream can be taken up again, after each event; null when it ended. */
+  onPlace?: (place: Place | null) => void;
+}
+
+/** A stream by its name, and the number of the last event that was heard. */
+export interface Place {
+  token: string;
+  last: number;
 }
 
 export interface Reply {
@@ -222,7 +231,42 @@ export class Gateway {
       { method: "POST", body: JSON.stringify(body), signal: ask.signal },
       headers,
     );
-    return listen(answer, ask);
+    return this.#whole(answer, ask, { token: answer.headers.get("isthmus-resume") ?? "", last: 0 });
+  }
+
+  /** Take up a stream again where it was left, for instance after a reload. Throws GatewayError upstream_lost when it is gone. */
+  async resume(place: Place, ask: Ask): Promise<Reply> {
+    const here = { ...place };
+    return this.#whole(await this.#again(here, ask.signal), ask, here);
+  }
+
+  /** Hear an answer to its end, over as many breaks as the gateway's window allows. */
+  async #whole(answer: Response, ask: Ask, place: Place): Promise<Reply> {
+    const reply: Reply = { text: "", origin: null, finish: "", toolCalls: [] };
+    for (let breaks = 0; ; breaks++) {
+      try {
+        await listen(answer, ask, reply, place);
+        ask.onPlace?.(null);
+        return reply;
+      } catch (error) {
+        if (!place.token || !(error instanceof GatewayError) || error.code !== "upstream_lost" || breaks === MOST_BREAKS) throw error;
+        answer = await this.#again(place, ask.signal);
+      }
+    }
+  }
+
+  /** Ask for the rest of a stream, once somebody looks and a network is there. Throws GatewayError upstream_lost. */
+  async #again(place: Place, signal?: AbortSignal): Promise<Response> {
+    for (let wait = 250; ; wait *= 2) {
+      await looking(signal);
+      try {
+        return await this.#send(`/v1/streams/${encodeURIComponent(place.token)}`, { method: "GET", signal }, { "last-event-id": String(place.last) });
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error;
+        if (error.code !== "network" || wait > 8000) throw new GatewayError("upstream_lost", "The rest of the answer is no longer there.");
+        await new Promise((again) => setTimeout(again, wait));
+      }
+    }
   }
 
   async #send(path: string, init: RequestInit, more: Record<string, string>): Promise<Response> {
@@ -245,6 +289,27 @@ export class Gateway {
     if (!answer.ok) throw await refusal(answer);
     return answer;
   }
+}
+
+const MOST_BREAKS = 20;
+
+/** Wait until the page is seen and the browser is online: a locked screen is no failure. */
+function looking(signal?: AbortSignal): Promise<void> {
+  const ready = () => typeof document === "undefined" || (!document.hidden && navigator.onLine);
+  if (ready()) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      if (!signal?.aborted && !ready()) return;
+      document.removeEventListener("visibilitychange", done);
+      window.removeEventListener("online", done);
+      signal?.removeEventListener("abort", done);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    document.addEventListener("visibilitychange", done);
+    window.addEventListener("online", done);
+    signal?.addEventListener("abort", done);
+  });
 }
 
 async function refusal(answer: Response): Promise<GatewayError> {
@@ -274,9 +339,8 @@ interface PartialCall {
   function?: { name?: string; arguments?: string };
 }
 
-/** Read a streamed answer to its end. Throws GatewayError upstream_lost when it ends without one. */
-async function listen(answer: Response, ask: Ask): Promise<Reply> {
-  const reply: Reply = { text: "", origin: null, finish: "", toolCalls: [] };
+/** Read a streamed answer to its end, into `reply`; `place` follows its events. Throws GatewayError upstream_lost when it ends without one. */
+async function listen(answer: Response, ask: Ask, reply: Reply, place: Place): Promise<void> {
   const reader = answer.body!.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
   const events = new EventReader();
   let ended = false;
@@ -284,14 +348,17 @@ async function listen(answer: Response, ask: Ask): Promise<Reply> {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) break;
-      for (const event of events.feed(value)) ended = take(event.comment, event.data, reply, ask) || ended;
+      for (const event of events.feed(value)) {
+        ended = take(event.comment, event.data, reply, ask) || ended;
+        if (event.id) place.last = Number(event.id);
+        if (place.token && !ended) ask.onPlace?.({ ...place });
+      }
     }
   } catch (error) {
     if (error instanceof GatewayError || (error instanceof DOMException && error.name === "AbortError")) throw error;
     throw new GatewayError("upstream_lost", "The connection broke off in the middle of the answer.");
   }
   if (!ended) throw new GatewayError("upstream_lost", "The answer broke off before its end.");
-  return reply;
 }
 
 /** One event into the reply. Returns true when it was the last. */

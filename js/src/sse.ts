@@ -4,6 +4,8 @@
 export interface ServerEvent {
   comment: string;
   data: string;
+  /** "" where the event has none. */
+  id: string;
 }
 
 /** Cuts text into events, whatever the split. */
@@ -27,9 +29,11 @@ export class EventReader {
 function read(piece: string): ServerEvent {
   const data: string[] = [];
   const comments: string[] = [];
+  let id = "";
   for (const line of piece.split("\n")) {
-    if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+    if (line.startsWith("id:")) id = line.slice(3).trim();
+    else if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
     else if (line.startsWith(":")) comments.push(line.slice(1).trim());
   }
-  return { comment: comments.join("\n"), data: data.join("\n") };
+  return { comment: comments.join("\n"), data: data.join("\n"), id };
 }

@@ -140,3 +140,38 @@ test("tool calls are put together from their pieces", async () => {
   const { toolCalls } = await gateway.chat(ask);
   assert.deepEqual(toolCalls, [{ id: "t1", type: "function", function: { name: "add", arguments: '{"a":1}' } }]);
 });
+
+const numbered = (first: number, ...events: string[]) => events.map((event, at) => `id: ${first + at}\n${event}`);
+const named = (answer: Response) => new Response(answer.body, { headers: { "isthmus-resume": "tok" } });
+const END = [`data: ${JSON.stringify({ choices: [{ delta: {}, finish_reason: "stop" }], isthmus: ORIGIN })}`, "data: [DONE]"];
+
+test("a broken stream that has a name is taken up behind the last event that was heard", async () => {
+  const { gateway, seen } = scripted([
+    named(stream(...numbered(1, `: isthmus ${JSON.stringify(ORIGIN)}`, chunk("one "), chunk("two ")))),
+    stream(...numbered(4, chunk("three"), ...END)),
+  ]);
+  const places: unknown[] = [];
+  const reply = await gateway.chat({ ...ask, onPlace: (place) => places.push(place) });
+  assert.equal(reply.text, "one two three");
+  assert.equal(seen[1].path, "/v1/streams/tok");
+  assert.equal(seen[1].headers["last-event-id"], "3");
+  assert.deepEqual(places.slice(0, 3).map((place) => (place as { last: number }).last), [1, 2, 3]);
+  assert.equal(places.at(-1), null);
+});
+
+test("after a reload the rest of a stream is heard from where it was left", async () => {
+  const { gateway, seen } = scripted([stream(...numbered(8, chunk("rest"), ...END))]);
+  const heard: string[] = [];
+  const reply = await gateway.resume({ token: "tok", last: 7 }, { messages: [], onText: (piece) => heard.push(piece) });
+  assert.deepEqual(heard, ["rest"]);
+  assert.equal(reply.origin?.receipt, ORIGIN.receipt);
+  assert.equal(seen[0].method, "GET");
+});
+
+test("a stream that is gone is interrupted, and one without a name never asked for again", async () => {
+  const gone = scripted([named(stream(...numbered(1, chunk("a")))), json({ error: { code: "not_found", message: "" } }, 404)]);
+  assert.equal(await code(gone.gateway.chat(ask)), "upstream_lost");
+  const nameless = scripted([stream(chunk("a"))]);
+  assert.equal(await code(nameless.gateway.chat(ask)), "upstream_lost");
+  assert.equal(nameless.seen.length, 1);
+});

@@ -143,6 +143,41 @@ def test_what_arrived_survives_a_reload(phone):
     it.house.answers.release()
 
 
+def test_a_named_stream_goes_on_after_a_reload_and_a_locked_screen(phone):
+    """The gateway's part is played by the route here: two halves of one stream, the second by its Last-Event-ID."""
+    it = phone().enter()
+    origin = {"route": "local/m", "model": "m", "source": "private", "badge": "Private tier", "rehearsal": False,
+              "region": "CN", "decision": "d", "receipt": "w0-1-1", "label": "内容由AI生成", "label_at": "metadata",
+              "notices": [], "masked": {}, "blocked": ""}  # fmt: skip
+    asked = []
+
+    def event(number, text="", **more):
+        chunk = {"choices": [{"delta": {"content": text} if text else {}, **more}]}
+        return f"id: {number}\ndata: {json.dumps(chunk)}\n\n"
+
+    def first(route):
+        body = f"id: 1\n: isthmus {json.dumps(origin)}\n\n" + event(2, "半句") + event(3, "话，")
+        route.fulfill(status=200, headers={"content-type": "text/event-stream", "isthmus-resume": "tok"}, body=body)
+
+    def later(route):
+        asked.append(route.request.headers["last-event-id"])
+        if len(asked) == 1:
+            return  # hangs: the page is reloaded under it
+        body = event(4, "说完了。") + event(5, finish_reason="stop") + "id: 6\ndata: [DONE]\n\n"
+        route.fulfill(status=200, headers={"content-type": "text/event-stream"}, body=body)
+
+    it.page.context.route("**/v1/chat/completions", first)
+    it.page.context.route("**/v1/streams/tok", later)
+    it.ask("讲个故事")
+    it.page.wait_for_selector(".pair-last .text")
+    it.until("document.querySelector('.pair-last .text').innerText.includes('半句话')")
+    it.page.reload()
+    assert it.answered() == "半句话，说完了。"
+    assert asked == ["3", "3"]
+    assert it.page.query_selector(".interrupted") is None
+    it.screen("resumed-390x844")
+
+
 def test_stop_keeps_the_text(phone):
     it = phone().enter()
     it.page.route("**/v1/chat/completions", lambda route: None)  # never answers
