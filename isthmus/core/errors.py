@@ -133,6 +133,7 @@ TABLE: dict[str, Row] = {
     ),
     "unknown_object": Row(404, _CALLER, 2, "There is no {kind} {id} here."),
     "already_there": Row(409, _CALLER, 2, "{kind} {id} exists already."),
+    "not_law": Row(409, _CALLER, 2, "These files cannot become law here: {reason}"),
     "not_now": Row(409, _CALLER, 2, "This cannot be done now: {reason}"),
     # the command line
     "usage": Row(400, _CALLER, 2, "{reason}"),

@@ -17,7 +17,7 @@ from isthmus.regions.matrix import matrix
 from isthmus.regions.schema import Region
 from isthmus.web.admin.law import PACKAGED, State, Version
 from isthmus.web.admin.office import Call, Office
-from isthmus.web.admin.operation import Day, Operation
+from isthmus.web.admin.operation import Operation, plain
 
 LONGEST = 512 << 10  # bytes of one region file
 
@@ -46,7 +46,7 @@ class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Region files as TOML text; each takes the place of the file with the same id."""
 
     files: Annotated[list[Annotated[str, msgspec.Meta(max_length=LONGEST)]], msgspec.Meta(min_length=1, max_length=64)]
-    note: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$")] = ""
+    note: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class Staged(msgspec.Struct, frozen=True):
@@ -69,16 +69,16 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class DaysQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Two days, YYYY-MM-DD; "" is today."""
+    """Two days; today where none is given."""
 
-    before: Day = ""
-    after: Day = ""
+    before: date | None = None
+    after: date | None = None
 
 
 class DayQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A day, YYYY-MM-DD; "" is today."""
+    """A day; today where none is given."""
 
-    on: Day = ""
+    on: date | None = None
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -107,13 +107,13 @@ def read_region(office: Office, call: Call) -> Region:
 
 
 def read_matrix(office: Office, call: Call) -> list[Cell]:
-    table = matrix(office.regions(), day_of(call.query.on, office))
+    table = matrix(office.regions(), call.query.on or today(office.clock))
     return [Cell(name, duty, c.now, c.later) for name, cells in table.items() for duty, c in cells.items()]
 
 
 def diff_days(office: Office, call: Call) -> Compared:
     region = _region(office, call.path["id"])
-    before, after = (day_of(word, office) for word in (call.query.before, call.query.after))
+    before, after = (day or today(office.clock) for day in (call.query.before, call.query.after))
     was, will = (_in_force(region, day) for day in (before, after))
     return Compared(
         region.id, before.isoformat(), after.isoformat(), sorted(will - was), sorted(was - will), sorted(was & will)
@@ -129,8 +129,8 @@ def stage(office: Office, call: Call) -> Staged:
         table = office.supposed(changed, today(office.clock))
     except Refusal as refusal:
         # A draft that is no law is the sender's to mend; a file of this house that is none would be ours.
-        raise Refusal("bad_field", field="files", reason=refusal.sentence().rstrip(".")) from None
-    office.law.stage(drafts, call.body.note, call.person.id)
+        raise Refusal("not_law", reason=refusal.sentence()) from None
+    office.law.stage(drafts, plain(call.body.note), call.person.id)
     now = office.regions()
     return Staged(version, table.digest, [compare(now.get(id, changed[id]), changed[id]) for id in sorted(drafts)])
 
@@ -158,16 +158,6 @@ def activate(office: Office, call: Call) -> State:
 
 def roll_back(office: Office, call: Call) -> State:
     return office.law.activate(office.law.state().previous)
-
-
-def day_of(word: str, office: Office) -> date:
-    """The day a word names; today for "". Raises Refusal bad_field."""
-    if not word:
-        return today(office.clock)
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise Refusal("bad_field", field="day", reason="it is not a day: YYYY-MM-DD") from None
 
 
 def _read(texts: list[str]) -> dict[str, str]:
@@ -216,7 +206,7 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/law/versions", "law.change", "Stage region files; nothing changes yet", stage, Staged,
-        body=Draft, status=201,
+        body=Draft, status=201, refusals=("not_law",),
     ),
     Operation(
         "GET", "/law/versions/{version}/preview", "law.read", "What a version would do to recorded answers", preview,

@@ -9,22 +9,60 @@ import sqlalchemy as sa
 
 from isthmus.core.errors import Refusal
 from isthmus.ledger import tables
-from isthmus.ledger.budgets import MOST, SCOPES, SPANS, UNITS, Budget
+from isthmus.ledger.budgets import MOST, SCOPES, SPANS, Budget
 from isthmus.web.admin.now import cost_of
 from isthmus.web.admin.office import Call, Office
-from isthmus.web.admin.operation import Done, Operation
+from isthmus.web.admin.operation import Done, Operation, plain
+
+Most = Annotated[float, msgspec.Meta(ge=1, le=MOST)]  # JSON knows one kind of number; a fraction is cut off
+Target = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+$", min_length=1, max_length=64)]
+Scope = Literal[SCOPES]  # type: ignore[valid-type]
+Span = Literal[SPANS]  # type: ignore[valid-type]
+Subject = Annotated[str, msgspec.Meta(max_length=200)]
 
 
-class NewBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A limit; `most` counts requests, tokens, or micro-units of `currency`. `span` is "" for concurrency."""
+class _Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="unit", kw_only=True):
+    """`target` is the organisation's, tenant's or key's id. For scope user it is the tenant's, and `subject` names one
+    person of it, or each ("*"); other scopes have no subject.
+    """
 
-    scope: Literal[SCOPES]  # type: ignore[valid-type]
-    target: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\u0021-\u007e]+$")]
-    unit: Literal[UNITS]  # type: ignore[valid-type]
-    most: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
-    span: Literal[("", *SPANS)] = ""  # type: ignore[valid-type]
-    subject: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[\u0020-\u007e]*$")] = ""
-    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")] = ""
+    scope: Scope
+    target: Target
+    most: Most
+    subject: Subject = "*"
+    span: str = ""
+    currency: str = ""
+
+
+class Requests(_Limit, frozen=True, tag="requests"):
+    """So many requests in a window."""
+
+    span: Span
+    currency: Literal[""] = ""
+
+
+class Tokens(_Limit, frozen=True, tag="tokens"):
+    """So many tokens in a window."""
+
+    span: Span
+    currency: Literal[""] = ""
+
+
+class Spend(_Limit, frozen=True, tag="money"):
+    """So many micro-units of a currency in a window."""
+
+    span: Span
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+
+
+class Concurrency(_Limit, frozen=True, tag="concurrency"):
+    """So many requests at once."""
+
+    span: Literal[""] = ""
+    currency: Literal[""] = ""
+
+
+NewBudget = Requests | Tokens | Spend | Concurrency
 
 
 class BudgetSeen(msgspec.Struct, frozen=True):
@@ -72,10 +110,12 @@ def money(office: Office, call: Call) -> Money:
 
 
 def set_budget(office: Office, call: Call) -> Budget:
-    asked: NewBudget = call.body
+    asked = call.body
     _own(office, call, asked.scope, asked.target)
+    unit = str(asked.__struct_config__.tag)
+    subject = plain(asked.subject) or "*" if asked.scope == "user" else ""
     return office.accounts.budgets.set(
-        Budget("", asked.scope, asked.target, asked.unit, asked.span, asked.most, asked.subject, asked.currency)
+        Budget("", asked.scope, asked.target, unit, asked.span, int(asked.most), subject, asked.currency)
     )
 
 

@@ -68,6 +68,8 @@ class Office:
         self.history = History()
         self.sheets: dict[str, Rows] = {}
         self.rows: Rows = {}
+        self._partners = partner_files.load()
+        self._regions: tuple[str, dict[str, Region]] = ("", {})
         self._tables: dict[tuple[str, date], Table] = {}
 
     @property
@@ -107,11 +109,15 @@ class Office:
         return found
 
     def regions(self) -> dict[str, Region]:
-        """The law in force on this node."""
-        return region_files.load(instead=active.files(self.home))
+        """The law in force on this node; read once per version."""
+        version = active.version(self.home)
+        if self._regions[0] != version:
+            self._regions = (version, region_files.load(instead=active.files(self.home)))
+        return self._regions[1]
 
     def partners(self) -> dict[str, Partner]:
-        return partner_files.load()
+        """Partner files are part of the package: read once."""
+        return self._partners
 
     def operator(self) -> Operator:
         return operator.load_or_rehearsal(self.home / "operator.toml")

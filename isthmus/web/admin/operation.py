@@ -16,11 +16,13 @@ SIGNED = ("missing_key", "invalid_key", "session_ended", "not_permitted")
 CHANGING = ("csrf", "ledger_failed")
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$", max_length=63)]
-Title = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$")
-]
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 RegionId = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}(-[A-Z]{2})?$")]
-Day = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+
+
+def plain(text: str) -> str:
+    """A person's own words, fit to be shown: what cannot be printed becomes U+FFFD."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 class Empty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +46,7 @@ class Operation(NamedTuple):
     run: Callable[[Office, Call], Any]
     answer: Any
     query: type[msgspec.Struct] = Empty
-    body: type[msgspec.Struct] | None = None
+    body: Any = None
     status: int = 200
     refusals: tuple[str, ...] = ()
 

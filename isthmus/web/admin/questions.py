@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from isthmus.core.clock import SystemClock
+from isthmus.core.clock import SystemClock, today
 from isthmus.core.decision import AGES, CONTENTS, DATA, EVENTS, FEATURES, MODALITIES, Question
+from isthmus.core.errors import Refusal
 from isthmus.policy import term_lists
 from isthmus.policy.detect import details
 from isthmus.policy.explain import explain
@@ -16,9 +18,8 @@ from isthmus.policy.privacy import masked
 from isthmus.policy.terms import TermScanner
 from isthmus.policy.wording import law_line
 from isthmus.regions.schema import HOUSE_ID
-from isthmus.web.admin.lawdesk import day_of
 from isthmus.web.admin.office import Call, Office
-from isthmus.web.admin.operation import Day, Operation, RegionId
+from isthmus.web.admin.operation import Operation, RegionId
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +32,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age: Literal[AGES] = "unknown"  # type: ignore[valid-type]
     data: Literal[DATA] = "personal"  # type: ignore[valid-type]
     content: Literal[CONTENTS] = "ordinary"  # type: ignore[valid-type]
-    days: Annotated[list[Day], msgspec.Meta(max_length=2)] = []
+    days: Annotated[list[date], msgspec.Meta(max_length=2)] = []
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -80,9 +81,13 @@ def decide(office: Office, call: Call) -> Decided:
     question = Question(
         tuple(asked.regions), asked.feature, asked.modality, asked.event, asked.age, asked.data, asked.content
     )
+    known = office.regions()
+    for region in asked.regions:
+        if region not in known:
+            raise Refusal("unknown_object", kind="region", id=region)
     answers = []
-    for word in asked.days or [""]:
-        document = msgspec.to_builtins(explain(office.table(day_of(word, office)), question))
+    for day in asked.days or [today(office.clock)]:
+        document = msgspec.to_builtins(explain(office.table(day), question))
         for route in document["routes"]:
             del route["host"]
         answers.append(document)
@@ -122,7 +127,7 @@ def guard(office: Office, call: Call) -> Guarded:
 OPERATIONS = (
     Operation(
         "POST", "/decisions", "decisions.read", "Who may answer a question, what is owed, by which law", decide,
-        Decided, body=Asked, refusals=("unknown_region",),
+        Decided, body=Asked, refusals=("unknown_object",),
     ),
     Operation(
         "POST", "/guard", "guard.read", "What would be masked or blocked in a text", guard, Guarded, body=Text,
