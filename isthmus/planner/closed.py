@@ -31,8 +31,9 @@ from isthmus.planner.answer import (
 from isthmus.planner.catalogue import Figure, figure, hardware, model
 from isthmus.planner.demand import SLOTS, curve
 from isthmus.planner.engine import Engine, engine
-from isthmus.planner.roofline import Layout
+from isthmus.planner.lengths import Lengths
 from isthmus.planner.provision import Group, Loss, Provision, peak, provision
+from isthmus.planner.roofline import Layout
 from isthmus.planner.scenario import Scenario, checked
 
 SERVER = 8  # GPUs are bought by the server
@@ -78,7 +79,8 @@ class House:
         self.sites = lawful.sites(self.regions)
         self.law = lawful.table(self.sites, self.regions, day)
         self.asked = lawful.ask(self.law, self.regions)
-        self.lengths = lengths.load(scenario.lengths).scaled(scenario.tokens_in, scenario.tokens_out)
+        known = Lengths(scenario.classes, scenario.source, "high") if scenario.classes else lengths.load(scenario.lengths)
+        self.lengths = known.scaled(scenario.tokens_in, scenario.tokens_out)
         self._means = (self.lengths.mean_in, self.lengths.mean_out, self.lengths.mean_context)
         self._seconds: dict[tuple[str, Knobs], float] = {}
         self.chip = {
@@ -403,7 +405,7 @@ def _waterfall(house: House, at: Knobs) -> tuple[tuple[str, float], ...]:
 def _inputs(house: House, at: Knobs, chips: Sequence[str]) -> tuple[Input, ...]:
     found = [Input(name, each.value, each.source, each.sure, each.where) for name, each in at._asdict().items()]
     own = house.lengths
-    where = f"isthmus/planner/data/lengths.toml [{house.scenario.lengths}]"
+    where = "the scenario" if house.scenario.classes else f"isthmus/planner/data/lengths.toml [{house.scenario.lengths}]"
     found.append(Input("tokens_in", own.mean_in, own.source, own.sure, where))
     found.append(Input("tokens_out", own.mean_out, own.source, own.sure, where))
     described: list[tuple[str, Mapping[str, object]]] = [(chip, _fields(hardware(chip))) for chip in chips]

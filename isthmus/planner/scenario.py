@@ -24,7 +24,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `hardware_in` sets another accelerator in single regions. `lengths` names a table or a trace file; `tokens_in` and
     `tokens_out` move its means. None means: the figure of data/traffic.toml. `home`: share of its
-    own peak that a region's sites carry in any case. `spare`: what may be lost at any hour (none, site, region).
+    own peak that a region's sites carry in any case. `curve` (24 hours, UTC) and `classes` (share, tokens in, tokens out)
+    are one's own traffic, as the ledger knows it. `spare`: what may be lost at any hour (none, site, region).
     """
 
     queries: float = 1e9
@@ -44,6 +45,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     home: float | None = None
     spare: str = "region"
     curve: tuple[float, ...] = ()
+    classes: tuple[tuple[float, float, float], ...] = ()
     date: str = ""
     seed: int = 1
     name: str = ""
