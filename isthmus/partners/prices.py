@@ -22,6 +22,7 @@ from typing import NoReturn
 import msgspec
 
 from isthmus.core.errors import Refusal
+from isthmus.core.places import is_place
 
 SCHEMA = "isthmus.prices/1"
 DATA = Path(__file__).parent / "prices"
@@ -50,6 +51,7 @@ class Price(msgspec.Struct, frozen=True):
     output_most: int
     tokenizer: str
     source: str
+    percent: Mapping[str, int] = {}
 
 
 class _Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +76,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Mapping[str, tuple[_Since, ...]]
     schema: str = SCHEMA
     tokenizer: str = "bytes"
+    percent: Mapping[str, int] = {}
 
 
 class PriceBook:
@@ -83,10 +86,18 @@ class PriceBook:
         """`prices` by partner and model, oldest first."""
         self._prices = prices
 
-    def find(self, partner: str, model: str, day: date) -> Price | None:
-        """The price of a model on a day; None where none is known."""
+    def find(self, partner: str, model: str, day: date, place: str = "") -> Price | None:
+        """The price of a model on a day, at a door in `place`; None where none is known."""
         dated = self._prices.get((partner, model)) or self._prices.get((partner, ANY)) or ()
-        return next((price for price in reversed(dated) if price.since <= day), None)
+        price = next((price for price in reversed(dated) if price.since <= day), None)
+        if price is None or place not in price.percent:
+            return price
+        part = 100 + price.percent[place]
+        tiers = tuple(
+            Tier(tier.above, *(-(-amount * part // 100) for amount in msgspec.structs.astuple(tier)[1:]))
+            for tier in price.tiers
+        )
+        return msgspec.structs.replace(price, tiers=tiers, percent={})
 
     def items(self) -> Mapping[tuple[str, str], tuple[Price, ...]]:
         """All prices by partner and model, oldest first."""
@@ -114,6 +125,8 @@ def read(file: str, raw: bytes) -> dict[str, tuple[Price, ...]]:
         _refuse(file, f"partner is {found.partner!r}; the file of its prices is called {found.partner}.toml")
     if re.fullmatch(r"[A-Z]{3}", found.currency) is None:
         _refuse(file, "currency is three capital letters (ISO 4217)")
+    if any(part < 0 for part in found.percent.values()) or not all(map(is_place, found.percent)):
+        _refuse(file, "percent: a place (two capital letters, EU, EEA) and what it adds, 0 or more")
     if found.tokenizer not in FAMILIES:
         _refuse(file, f"tokenizer {found.tokenizer!r} is not known. Allowed: {', '.join(FAMILIES)}")
     prices = {}
@@ -131,7 +144,7 @@ def _price(where: str, found: _File, each: _Since) -> Price:
     if bounds[0] or bounds != sorted(set(bounds)):
         _refuse(where, "tiers rise: each `above` is more than the one before, and the first price has none")
     source = each.source or found.source
-    return Price(each.since, found.currency, tuple(tiers), each.output_most, found.tokenizer, source)
+    return Price(each.since, found.currency, tuple(tiers), each.output_most, found.tokenizer, source, found.percent)
 
 
 def _tier(where: str, amounts: _Amounts) -> Tier:

@@ -22,7 +22,7 @@ _SPENT = frozenset(("answered", "interrupted", "aborted"))
 
 def in_force(book: PriceBook, routes: Iterable[Route], day: date) -> dict[str, Price]:
     """The price of each route on a day, by the route's name; a route without a known price is left out."""
-    found = {route.name: book.find(route.partner, route.model, day) for route in routes}
+    found = {route.name: book.find(route.partner, route.model, day, route.facts.get("region", "")) for route in routes}
     return {name: price for name, price in found.items() if price is not None}
 
 
