@@ -98,15 +98,9 @@ def _of_shape(shape: Shape, text: str) -> Iterator[Detail]:
     for match in shape.regex.finditer(text):
         start, end = match.span()
         if shape.back:
-            start = _backwards(text, start, shape.back)
+            before = text[max(0, start - BACK) : start]
+            start -= len(before) - len(before.rstrip(shape.back))
         if shape.near is not None and shape.near.search(text, max(0, start - NEAR), start) is None:
             continue
         if shape.check(text[start:end]):
             yield Detail(shape.kind, shape.code, start, end)
-
-
-def _backwards(text: str, start: int, signs: frozenset[str]) -> int:
-    least = max(0, start - BACK)
-    while start > least and text[start - 1] in signs:
-        start -= 1
-    return start

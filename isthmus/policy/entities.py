@@ -32,7 +32,7 @@ from isthmus.policy.checks import (
 
 
 class Shape(NamedTuple):
-    """One kind of detail. `code` is four letters that a model sees; `back` holds signs that may extend it leftwards."""
+    """One kind of detail. `code` is four letters that a model sees; `back` holds the signs that may extend it leftwards."""
 
     kind: str
     code: str
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     regex: re.Pattern[str]
     check: Callable[[str], bool] = always
     near: re.Pattern[str] | None = None
-    back: frozenset[str] = frozenset()
+    back: str = ""
 
 
 def _word(pattern: str) -> re.Pattern[str]:
@@ -55,9 +55,9 @@ _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
 _BIRTH = re.compile("出生|生日|生于|born|birth|d\\.?o\\.?b", re.IGNORECASE)
 _MACAU = re.compile("澳门|澳門|macau|macao", re.IGNORECASE)
 _SECRET = re.compile("api.?key|secret|token|password|passwd|密钥|口令|密码", re.IGNORECASE)
-_ALNUM = frozenset(string.ascii_letters + string.digits)
-_LOCAL = _ALNUM | frozenset("._%+-")
-_SCHEME = _ALNUM | frozenset("+.-")
+_ALNUM = string.ascii_letters + string.digits
+_LOCAL = _ALNUM + "._%+-"
+_SCHEME = _ALNUM + "+.-"
 BACK = 64  # characters a detail may extend leftwards
 
 

@@ -45,6 +45,15 @@ _PHONE = re.compile(
 _DATE_SHAPES = ((4, 2, 2), (4, 1, 2), (4, 2, 1), (2, 2, 4))
 
 
+# A whole run written as most people write it; what is not here, or fails its check, is looked at group by group.
+_MOBILE = "1[3-9][0-9](?:[ -][0-9]{4}){2}"
+_IDENTITY = "[1-9][0-9]{5}[ -]?(?:19|20)[0-9]{6}[ -]?[0-9]{3}[0-9Xx]"
+_FOURS = "[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{3})?"
+_USUAL = re.compile(f"(?P<mobile>{_MOBILE})|(?P<identity>{_IDENTITY})|(?P<fours>{_FOURS})")
+_DROPPED = {ord(sign): None for sign in " -"}
+_ABROAD = frozenset((8, 9, 10, 11, 12, 14))  # digits after a plus that nothing else has
+
+
 class _Stretch:
     """Some neighbouring groups of a run. `shape`: their lengths; `signs`: what stands between; `plus`: a + before.
 
@@ -89,13 +98,35 @@ def numbers(text: str) -> Iterator[Detail]:
             continue
         digits = run[0]
         if not digits.isdigit() or text[start - 1 : start] == "+":
-            yield from _in_run(text, start, end)
+            usual = _usual(digits, start, end, plus=text[start - 1 : start] == "+")
+            if usual is None:
+                yield from _in_run(text, start, end)
+            else:
+                yield usual
         elif end - start in _KINDS:
             stretch = _Stretch(digits, (end - start,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
             for kind, code, fits in _KINDS[end - start]:
                 if fits(stretch):
                     yield Detail(kind, code, start, end)
                     break
+
+
+def _usual(run: str, start: int, end: int, *, plus: bool) -> Detail | None:
+    """What the whole run is, when it is written in the usual way; None when that must be looked at well."""
+    digits = run.translate(_DROPPED)
+    if plus:
+        size = len(digits)
+        if digits.isdigit() and size in _ABROAD and (digits[0] != "1" or size == 11):
+            return Detail("phone", "TELE", start - 1, end)
+        return None
+    match = _USUAL.fullmatch(run)
+    if match is None:
+        return None
+    if match.lastgroup == "mobile":
+        return Detail("cn_mobile", "TELE", start, end)
+    if match.lastgroup == "identity":
+        return Detail("cn_id", "IDNO", start, end) if cn_id(digits.upper()) else None
+    return Detail("card", "CARD", start, end) if card(digits) else None
 
 
 def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:

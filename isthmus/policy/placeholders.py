@@ -20,10 +20,30 @@ from isthmus.core.secret import Withheld
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
 _BODIES = 31**7
+_AHEAD = 256
 _SHAPE = re.compile(r"\[[A-Z]{4}-[0-9B-Z]{8}\]")
 
 
+# Two signs and their weighted sum, for the first, second and third pair of a body.
+_PAIRS = [
+    [(SIGNS[one] + SIGNS[two], weight * one + (weight + 1) * two) for one in range(31) for two in range(31)]
+    for weight in (7, 9, 11)
+]
 _VALUE = {sign: value for value, sign in enumerate(SIGNS)}
+
+
+_numbers: list[int] = []  # drawn ahead: asking the system costs more than all else here
+
+
+def _chance() -> int:
+    """A number below _BODIES that nobody can foresee and that is given out once."""
+    if not _numbers:
+        drawn = os.urandom(8 * _AHEAD)
+        _numbers.extend(int.from_bytes(drawn[at : at + 8]) % _BODIES for at in range(0, len(drawn), 8))
+    return _numbers.pop()
+
+
+os.register_at_fork(after_in_child=_numbers.clear)  # a child draws its own
 
 
 @cache
@@ -46,10 +66,9 @@ def is_whole(text: str) -> bool:
 class Placeholders(Withheld):
     """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
 
-    __slots__ = ("_chance", "_of", "_values", "escaped", "lost", "restored")
+    __slots__ = ("_of", "_values", "escaped", "lost", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
-        self._chance = b""
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self.escaped = escaped
@@ -81,19 +100,16 @@ class Placeholders(Withheld):
         self._values[made] = value
         return made
 
-    def _draw(self, code: str) -> str:
+    @staticmethod
+    def _draw(code: str) -> str:
         """Seven signs by chance and their check sign."""
-        if not self._chance:
-            self._chance = os.urandom(64)
-        number = int.from_bytes(self._chance[:8]) % _BODIES
-        self._chance = self._chance[8:]
-        total = _code_sum(code)
-        body = ""
-        for weight in range(7, 14):
-            number, place = divmod(number, 31)
-            body += SIGNS[place]
-            total += weight * place
-        return body + SIGNS[total % 31]
+        number = _chance()
+        number, third = divmod(number, 961)
+        number, second = divmod(number, 961)
+        last, first = divmod(number, 961)
+        one, two, three = _PAIRS[0][first], _PAIRS[1][second], _PAIRS[2][third]
+        total = _code_sum(code) + one[1] + two[1] + three[1] + 13 * last
+        return one[0] + two[0] + three[0] + SIGNS[last] + SIGNS[total % 31]
 
     def __len__(self) -> int:
         return len(self._values)
