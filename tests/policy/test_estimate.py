@@ -1,0 +1,55 @@
+"""Tokens counted here: an estimate after the fact, and a bound before it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.partners.prices import FAMILIES
+from isthmus.policy import estimate
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_its_rates_and_chinese_weighs_more_than_english(family):
+    english = estimate.tokens(100, 100, family)
+    chinese = estimate.tokens(100, 300, family)
+    assert 15 <= english <= 40
+    assert 50 <= chinese <= 130
+
+
+def test_nothing_said_is_no_token():
+    assert estimate.tokens(0, 0, "openai") == 0
+
+
+@given(text=st.text(max_size=300))
+def test_an_estimate_lies_between_none_and_a_bit_more_than_one_a_byte(text):
+    size = len(text.encode("utf-8", "surrogatepass"))
+    assert 0 <= estimate.tokens(len(text), size, "qwen") <= size + 1
+
+
+def test_an_exchange_is_counted_as_far_as_it_went(asked):
+    ex = asked("hello " * 50, ("assistant", "yes"), "and now?")
+    before = estimate.usage(ex, "openai")
+    ex.out_chars = ex.out_bytes = 400
+    after = estimate.usage(ex, "openai")
+    assert after.prompt_tokens == before.prompt_tokens > 60
+    assert (before.completion_tokens, after.completion_tokens) == (0, 92)
+    assert after.total_tokens == after.prompt_tokens + 92
+
+
+@given(text=st.text(max_size=200))
+def test_the_bound_of_a_question_is_at_least_a_token_a_byte(text):
+    import msgspec
+
+    from isthmus.core.exchange import Caller, Exchange
+    from isthmus.core.wire import decode_ask
+
+    text = text.encode("utf-8", "ignore").decode()
+    ex = Exchange("r", Caller("k", "t", ("CN",), "CN"), 0.0)
+    tool = {"type": "function", "function": {"name": "f", "description": text}}
+    ex.ask = decode_ask(
+        msgspec.json.encode({"model": "m", "messages": [{"role": "user", "content": text}], "tools": [tool]})
+    )
+    plain = estimate.prompt_bound(ex)
+    assert plain >= 2 * len(text.encode())
+    ex.rewritten = b"x" * 5000
+    assert estimate.prompt_bound(ex) >= 5000 + len(text.encode())
