@@ -6,12 +6,12 @@ last brace gives way to the `isthmus` object.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
-from isthmus.core.decision import Plan
+from isthmus.core.decision import Decision, Plan
 from isthmus.core.exchange import Exchange
 from isthmus.core.wire import Answer, Origin, Said
 
@@ -44,35 +44,54 @@ def origin(ex: Exchange) -> Origin:
 
 def header_lines(ex: Exchange) -> bytes:
     """The same as response headers. Text that is not ASCII is percent-encoded UTF-8 (RFC 3986, 2.1)."""
-    plan = ex.plan
+    return b"%b%b\r\n" % (seal(ex).lines, ex.id.encode())
+
+
+class Seal(NamedTuple):
+    """What all answers of one plan with one label and the same notices share: the response headers up to the receipt's
+    id, and the `isthmus` object before and after it. `plan` and `decision` are what it was made of.
+    """
+
+    plan: Plan
+    decision: Decision
+    lines: bytes
+    before: bytes
+    after: bytes
+
+
+_ID = b'"receipt":"'
+_SEALS = 1024
+_seals: dict[tuple[object, ...], Seal] = {}
+
+
+def seal(ex: Exchange) -> Seal:
+    """The seal for what `ex` is now, found by identity; it is kept with its plan, so that an id is never another's."""
+    plan, decision = ex.plan, ex.decision
+    key = (id(plan), id(decision), ex.label, ex.label_at, *ex.notices)
+    found = _seals.get(key)
+    if found is not None:
+        return found
     assert plan is not None
+    assert decision is not None
     route = plan.route
-    fixed = _fixed.get((route.name, route.badge))
-    if fixed is None:
-        fixed = _fixed[route.name, route.badge] = _ROUTE % (
-            _ascii(route.name),
-            _ascii(route.model),
-            route.tier.encode(),
-            _ascii(route.badge),
-        )
-    return _REST % (fixed, _ascii(ex.label), _ascii("; ".join(ex.notices)), ex.id.encode())
+    words = (route.name, route.model, route.tier, route.badge, ex.label, "; ".join(ex.notices))
+    written = msgspec.json.encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="")))
+    before, _, after = written.partition(_ID)
+    if len(_seals) >= _SEALS:
+        _seals.clear()
+    made = _seals[key] = Seal(plan, decision, _LINES % tuple(map(_ascii, words)), before + _ID, after)
+    return made
 
 
-_ROUTE = b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\n"
-_REST = b"%bisthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: %b\r\n"
-_fixed: dict[tuple[str, str], bytes] = {}  # one entry a route
+_LINES = (
+    b"isthmus-route: %b\r\nisthmus-model: %b\r\nisthmus-source: %b\r\nisthmus-badge: %b\r\n"
+    b"isthmus-label: %b\r\nisthmus-notices: %b\r\nisthmus-receipt: "
+)
 _SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
-_known: dict[str, bytes] = {}
 
 
 def _ascii(text: str) -> bytes:
-    """Percent-encoded where needed. The few texts that occur (labels, badges, notices) are encoded once."""
-    encoded = _known.get(text)
-    if encoded is None:
-        encoded = quote(text, safe=_SAFE).encode()
-        if len(_known) < 4096:
-            _known[text] = encoded
-    return encoded
+    return quote(text, safe=_SAFE).encode()
 
 
 def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]:
@@ -150,7 +169,7 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
         call.index = index
     ex.usage = answer.usage
     ex.finish = choice.finish_reason or "unknown"
-    changed = apply(ex, plan, choice.message, last=True)
+    changed = apply(ex, plan, choice.message, last=True) if plan.on_event else {}
     for respond in plan.on_response:
         respond(ex)
     spliced = replace_content(body, choice.message, changed) if changed and not ex.blocked else b""
@@ -189,4 +208,11 @@ _CONTENT = b'"content":'
 
 def splice(body: bytes, ex: Exchange) -> bytes:
     """`body`, a JSON object, with `"isthmus": {...}` as its last member."""
-    return b'%b,"isthmus":%b}' % (body.rstrip()[:-1], msgspec.json.encode(origin(ex)))
+    end = -1 if body[-1] == _BRACE else len(body.rstrip()) - 1
+    if ex.masks or ex.blocked:
+        return b'%b,"isthmus":%b}' % (body[:end], msgspec.json.encode(origin(ex)))
+    made = seal(ex)
+    return b'%b,"isthmus":%b%b%b}' % (body[:end], made.before, ex.id.encode(), made.after)
+
+
+_BRACE = ord("}")

@@ -270,7 +270,7 @@ async def send(
     patience = c.clock.monotonic() + ENGINE_PATIENCE if is_local(route) else 0.0
     while True:
         try:
-            connection = await c.pool.acquire(route)
+            connection = c.pool.take(route) or await c.pool.acquire(route)
         except UpstreamError as error:
             return error.word, None
         stream = None

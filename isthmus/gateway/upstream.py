@@ -26,6 +26,8 @@ BODY_LIMIT = 16 << 20
 ENGINE_PATIENCE = 30.0  # a local engine that restarts is worth waiting for
 POOL_LIMIT = 256
 _FINAL = 200  # statuses below are interim
+_NEVER = float("inf")
+_NONE: dict[bytes, bytes] = {}
 
 
 class UpstreamError(Exception):
@@ -90,32 +92,29 @@ class Connection(asyncio.Protocol):
         self._closed = False
         self._clear()
         self.transport: Any = None
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         self.idle_since = 0.0
         self.reused = False
 
     def _clear(self) -> None:
-        self._streaming = False
-        self._complete = False
-        self._keep = False
+        self._streaming = self._complete = self._keep = self.started = False
         self._size = 0
-        self.started = False
         self._fields.clear()
         self._body.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
-    async def exchange(self, request: bytes, sink: Sink | None) -> Answer:
-        """Send one request and wait for the end of its answer. Raises UpstreamError."""
+    def exchange(self, request: bytes, sink: Sink | None) -> asyncio.Future[Answer]:
+        """Send one request; the future is its whole answer, or UpstreamError. Raises UpstreamError when closed."""
         if self._closed:
             raise UpstreamError("unavailable")
         self._clear()
         self._sink = sink
-        self._done = self._loop.create_future()
+        done = self._done = self._loop.create_future()
         self.deadline = self._loop.time() + FIRST_BYTE_SECONDS
         self.transport.write(request)
-        return await self._done
+        return done
 
     def data_received(self, data: bytes) -> None:
         if self._done is None:
@@ -130,14 +129,13 @@ class Connection(asyncio.Protocol):
             return
         if self._streaming:
             self._pass_on()
-        elif not self._complete:
+        if self._complete:
+            self._finish()
+        elif not self._streaming:
             self._size += len(data)
             self.deadline = self._loop.time() + BETWEEN_SECONDS
             if self._size > BODY_LIMIT:
                 self._fail("broken")
-                return
-        if self._complete:
-            self._finish()
 
     def _pass_on(self) -> None:
         body = self._body
@@ -149,7 +147,7 @@ class Connection(asyncio.Protocol):
                 self._sink.feed(read)
 
     def on_headers_complete(self) -> None:
-        if self._sink is not None and self._parser.get_status_code() == 200:
+        if self._sink is not None and self._parser.get_status_code() == _FINAL:
             kind = self._header(b"content-type")
             self._streaming = kind is not None and kind.startswith(b"text/event-stream")
 
@@ -178,8 +176,8 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         body = self._body
         whole = body[0] if len(body) == 1 else b"".join(body)
-        headers = {} if status == 200 else {name.lower(): value for name, value in self._fields.items()}
-        self.deadline = float("inf")
+        headers = _NONE if status == _FINAL else {name.lower(): value for name, value in self._fields.items()}
+        self.deadline = _NEVER
         done.set_result(Answer(status, headers, whole, self._streaming))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -197,7 +195,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, word: str) -> None:
         done, self._done = self._done, None
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         if done is not None and not done.done():
             done.set_exception(UpstreamError(word))
         self.abort()
@@ -217,7 +215,7 @@ class Connection(asyncio.Protocol):
         """Stop reading: whoever is fed is slow."""
         if not self._closed:
             self.transport.pause_reading()
-            self.deadline = float("inf")
+            self.deadline = _NEVER
 
     def resume(self) -> None:
         if not self._closed:
@@ -240,8 +238,8 @@ class Pool:
         self._busy: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
-    async def acquire(self, route: Route) -> Connection:
-        """An open connection for `route`. Raises UpstreamError unavailable."""
+    def take(self, route: Route) -> Connection | None:
+        """An idle connection for `route`, if there is one."""
         idle = self._idle.get((route.host, route.port, route.tls))
         while idle:
             connection = idle.pop()
@@ -249,6 +247,13 @@ class Pool:
                 connection.reused = True
                 self._busy.add(connection)
                 return connection
+        return None
+
+    async def acquire(self, route: Route) -> Connection:
+        """An open connection for `route`, an idle one if possible. Raises UpstreamError unavailable."""
+        idle = self.take(route)
+        if idle is not None:
+            return idle
         connection = await self._connect(route)
         self._busy.add(connection)
         return connection
