@@ -37,7 +37,8 @@ from isthmus.planner.roofline import Layout
 from isthmus.planner.scenario import Scenario, checked
 
 SERVER = 8  # GPUs are bought by the server
-REGIMES = ("free", "lawful", "pinned")
+REGIMES = ("free", "lawful", "mainland apart", "pinned")
+APART = "CN"
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 WORST = {"high": 0, "medium": 1, "low": 2}
 
@@ -108,6 +109,7 @@ class House:
     def groups(self, regime: str, at: Knobs) -> list[Group]:
         """Load (queries a second of full length) by who may serve it, under one reading of residency."""
         everywhere = frozenset(site.name for site in self.sites)
+        mainland = frozenset(site.name for site in self.sites if site.region == APART)
         found: list[Group] = []
         for region in self.regions:
             own = frozenset(site.name for site in self.sites if site.region == region)
@@ -115,7 +117,8 @@ class House:
             load = curve(self.scenario, region, at.peak)
             for sites, share in self.shares[region].items():
                 if sites:
-                    where = {"free": everywhere, "pinned": own, "lawful": sites}[regime]
+                    apart = own if region == APART else sites - mainland or sites
+                    where = {"free": everywhere, "pinned": own, "lawful": sites, "mainland apart": apart}[regime]
                     found.append(Group(region, where, [value * share * kept for value in load]))
         return found
 
