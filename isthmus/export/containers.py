@@ -8,6 +8,7 @@ A container module has
     essence(data) -> bytes       what a signature covers: the same before and after `write`
     show(data, text) -> bytes    with a label for people
     shown(data, text) -> bool    whether that label is there; missing where only an eye could tell
+    words(data) -> str           what a reader reads; missing where there is nothing to read
 All raise Refusal bad_file over what they cannot read, and usage where an extra is not installed.
 """
 
@@ -38,12 +39,6 @@ class Container(Protocol):
     def write(self, data: bytes, marks: Marks) -> bytes: ...
     def essence(self, data: bytes) -> bytes: ...
     def show(self, data: bytes, text: str) -> bytes: ...
-
-
-class Telling(Protocol):
-    """What a container offers whose label a program can find again."""
-
-    def shown(self, data: bytes, text: str) -> bool: ...
 
 
 @cache

@@ -97,13 +97,18 @@ def show(data: bytes, text: str) -> bytes:
 
 def shown(data: bytes, text: str) -> bool:
     """Whether some paragraph says `text`."""
-    document = _xml(_parts(data)[_BODY])
-    for paragraph in document.getElementsByTagNameNS(_WORDS, "p"):
-        runs = paragraph.getElementsByTagNameNS(_WORDS, "t")
-        said = "".join(node.data for run in runs for node in run.childNodes if isinstance(node, minidom.Text))
-        if text in said:
-            return True
-    return False
+    return text in words(data)
+
+
+def words(data: bytes) -> str:
+    """What a reader reads, a paragraph a line."""
+    paragraphs = _xml(_parts(data)[_BODY]).getElementsByTagNameNS(_WORDS, "p")
+    return "\n".join(_said(paragraph) for paragraph in paragraphs)
+
+
+def _said(paragraph: minidom.Element) -> str:
+    runs = paragraph.getElementsByTagNameNS(_WORDS, "t")
+    return "".join(node.data for run in runs for node in run.childNodes if isinstance(node, minidom.Text))
 
 
 def _parts(data: bytes) -> dict[str, bytes]:

@@ -58,10 +58,15 @@ def show(data: bytes, text: str) -> bytes:
 
 def shown(data: bytes, text: str) -> bool:
     """Whether the words of the body say `text`."""
+    return text in words(data)
+
+
+def words(data: bytes) -> str:
+    """What a reader reads."""
     reader = _Reader()
     reader.feed(decoded(data, NAME))
     reader.close()
-    return text in "".join(reader.said)
+    return "".join(reader.said)
 
 
 class _Reader(HTMLParser):

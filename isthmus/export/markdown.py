@@ -58,7 +58,12 @@ def show(data: bytes, text: str) -> bytes:
 
 def shown(data: bytes, text: str) -> bool:
     """Whether the text itself says `text`."""
-    return text in _split(decoded(data, NAME))[1]
+    return text in words(data)
+
+
+def words(data: bytes) -> str:
+    """What a reader reads."""
+    return _split(decoded(data, NAME))[1]
 
 
 def _split(text: str) -> tuple[list[str], str]:

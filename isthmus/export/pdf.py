@@ -113,6 +113,13 @@ def shown(data: bytes, text: str) -> bool:
         return any(text in page.extract_text() for page in (reader.pages[0], reader.pages[-1]))
 
 
+def words(data: bytes) -> str:
+    """What a reader reads, as far as the file's fonts tell."""
+    reader = _reader(data)
+    with _named():
+        return "\n".join(page.extract_text() for page in reader.pages)
+
+
 def _reader(data: bytes) -> Any:
     pypdf = _pypdf()
     with _named():

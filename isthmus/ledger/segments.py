@@ -19,6 +19,7 @@ from isthmus.core.clock import Clock
 from isthmus.core.errors import Refusal
 from isthmus.ledger import checkpoint
 from isthmus.ledger.logs import Logs
+from isthmus.ledger.prints import Printed, Prints
 from isthmus.ledger.receipt import Entry
 from isthmus.ledger.shard import SEGMENT_BYTES
 
@@ -76,14 +77,17 @@ class _Mark:
 class Ledger:
     """One writer's door to the ledger. `failed` is None, or the reason why nothing can be remembered any more."""
 
-    def __init__(self, logs: Logs, name: str, clock: Clock, window: float = WINDOW) -> None:
+    def __init__(
+        self, logs: Logs, name: str, clock: Clock, window: float = WINDOW, prints: Prints | None = None
+    ) -> None:
         """Start the writer's thread over open logs. `Ledger.open` is the usual way in."""
         self.failed: str | None = None
         self.cut = logs.cut
         self._logs = logs
+        self._prints = prints
         self._clock = clock
         self._window = window
-        self._queue: deque[Entry | _Waiter | _Mark] = deque()
+        self._queue: deque[Entry | Printed | _Waiter | _Mark] = deque()
         self._awake = False
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -102,7 +106,8 @@ class Ledger:
         if not (shard.isascii() and shard.isalnum()):
             raise ValueError("a shard's name is made of letters and digits")
         try:
-            return cls(Logs(folder, shard, checkpoint.signer(folder), clock, segment_bytes=segment_bytes), shard, clock)
+            logs = Logs(folder, shard, checkpoint.signer(folder), clock, segment_bytes=segment_bytes)
+            return cls(logs, shard, clock, prints=Prints(folder, shard))
         except OSError as error:
             raise _refusal(_cause(error)) from error
 
@@ -110,7 +115,7 @@ class Ledger:
         """A new receipt id: shard, opening, number. It costs no system call, and is unique even after a crash."""
         return self._prefix + str(self._count())
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Entry | Printed) -> None:
         """Queue an entry; it is durable within WINDOW and one fdatasync.
 
         Never raises, because answers end here: what comes after a failure is lost, and `failed` says so. Whoever
@@ -188,11 +193,17 @@ class Ledger:
 
     def _commit(self) -> None:
         """Everything in the queue, as one group. After a failure entries are dropped, and nobody hears otherwise."""
-        queue, entries, marks = self._queue, [], []
+        queue = self._queue
+        entries: list[Entry] = []
+        marks: list[_Waiter | _Mark] = []
+        printed: list[Printed] = []
         for _ in range(len(queue)):
             entry = queue.popleft()
             if isinstance(entry, (_Waiter, _Mark)):
                 marks.append(entry)
+            elif isinstance(entry, Printed):
+                printed.append(entry)
+                entries.append(entry.entry)
             else:
                 entries.append(entry)
         if entries and self.failed is None:
@@ -200,6 +211,8 @@ class Ledger:
         refusal = None if self.failed is None else _refusal(self.failed)
         for mark in marks:
             mark.settle(refusal)
+        if printed and self.failed is None and self._prints is not None:
+            self._guard(self._prints.keep, printed)  # whoever waits does not wait for this
 
     def _tend(self) -> None:
         if self.failed is None:

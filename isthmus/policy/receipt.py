@@ -12,8 +12,9 @@ from isthmus.core.clock import Clock
 from isthmus.core.decision import Obligation, Question, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
+from isthmus.ledger.prints import Printed
 from isthmus.ledger.receipt import Receipt
-from isthmus.policy import money
+from isthmus.policy import fingerprint, money
 from isthmus.policy.house import House
 
 VERBS = ("log.keep",)
@@ -59,8 +60,17 @@ def _days(obligation: Obligation, house: House) -> int:
     return limit if isinstance(limit, int) else 0
 
 
-def compose(ex: Exchange, clock: Clock) -> Receipt:
-    """The receipt of a finished exchange. Fields are references; the ledger's thread encodes them later."""
+def compose(ex: Exchange, clock: Clock) -> Receipt | Printed:
+    """What the ledger keeps of a finished exchange: its receipt, and the fingerprint of its text where one is owed.
+
+    Fields are references; the ledger's thread encodes them, and draws the fingerprint, later.
+    """
+    made = _receipt(ex, clock)
+    draw = fingerprint.taken(ex) if fingerprint.SAID in ex.held else None
+    return made if draw is None or not made.route else Printed(made, draw)
+
+
+def _receipt(ex: Exchange, clock: Clock) -> Receipt:
     decision, plan, caller = ex.decision, ex.plan, ex.caller
     begun = ex.received_at
     whole = int((clock.monotonic() - begun) * 1e6)
