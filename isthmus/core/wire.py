@@ -187,7 +187,8 @@ def decode_ask(body: bytes) -> Ask:
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 
 
-_SEALED = re.compile(r"[a-z_]+\.[A-Za-z0-9_=-]*\Z")
+# Ark seals in base64; partners.sealed writes DIALECT.BASE64: once, or several times.
+_SEALED = re.compile(r"[A-Za-z0-9+/=_.:-]+\Z")
 
 
 def _keep_sealed(message: Message) -> None:

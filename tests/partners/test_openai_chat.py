@@ -51,7 +51,7 @@ def test_what_the_privacy_duty_rewrote_replaces_the_messages():
 def test_messages_that_nobody_rewrote_go_out_as_they_were_read():
     ex = asked()
     ex.ask = decode_ask(
-        b'{"messages": [ {"role":"user", "content":"unseen", "content":"\\u4f1a", "name":"x"} ],"model":"a"}'
+        b'{"messages": [ {"role":"user", "content":"\\u4f1a", "made_up":"unseen", "name":"x"} ],"model":"a"}'
     )
     assert json.loads(write_body(ex, ROUTE))["messages"] == [{"role": "user", "content": "会", "name": "x"}]
     assert b"unseen" not in write_body(ex, ROUTE)
