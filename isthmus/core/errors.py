@@ -141,6 +141,13 @@ TABLE: dict[str, Row] = {
     "not_running": Row(503, _DOWN, 7, "Nothing answers at {url}. Start it with `make up` or `isthmus up`."),
     "model_unavailable": Row(503, _DOWN, 5, "Model {model} could not be had. {reason}"),
     "engine_unavailable": Row(503, _DOWN, 5, "No llama-server was found. {reason}"),
+    "fleet_token": Row(
+        401,
+        _AUTH,
+        4,
+        "The fleet does not start without token authentication. {reason} `isthmus fleet token` makes one.",
+    ),
+    "fleet_unavailable": Row(503, _DOWN, 5, "The fleet does not answer. {reason}"),
     "bad_law": Row(500, "server_error", 6, "{reason}"),
 }
 

@@ -48,6 +48,37 @@ class Load(msgspec.Struct, frozen=True):
     made: float = 0.0
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica as its fleet lists it. `pool` is the name that requests carry as their model, `model` what it runs.
+
+    `slots`: answers at once; `room`: KV cache in blocks of routing.prefix.BLOCK_BYTES. `draining`: no new requests.
+    """
+
+    name: str
+    pool: str
+    host: str
+    port: int
+    model: str
+    engine: str
+    slots: int = 0
+    room: int = 4096
+    role: str = "both"
+    adapters: tuple[str, ...] = ()
+    draining: bool = False
+    health: str = "/health"
+    metrics: str = "/metrics"
+    names: Names = Names()
+
+
+class Board(msgspec.Struct, frozen=True):
+    """What a fleet's keeper publishes and gateways read: one cell, its jurisdiction, and who serves there now."""
+
+    cell: str
+    jurisdiction: str
+    replicas: tuple[Listed, ...] = ()
+    schema: str = "isthmus.fleet/1"
+
+
 def read(text: bytes, names: Names) -> Load:
     """A Load from a metrics page. Values of one name with several label sets are added; what is missing is 0."""
     wanted: dict[bytes, str] = {

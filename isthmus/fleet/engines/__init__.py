@@ -1,0 +1,1 @@
+"""One file per inference engine; each exports ENGINE (see isthmus.fleet.engine)."""
