@@ -6,6 +6,7 @@ forget what was spent, so a store that keeps none is refused. Numbers stay exact
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ class ValkeyLeases:
     """A Store in Valkey or Redis (7.2 or newer), on one server or a primary; not on a cluster."""
 
     def __init__(self, url: str) -> None:
-        """`url` as the client reads it, such as valkey://host:6379/0. Raises Refusal usage, StoreDownError."""
+        """`url` as the client reads it, such as valkey://host:6379/0. Raises Refusal usage."""
         try:
             import valkey
         except ModuleNotFoundError:
@@ -86,20 +87,29 @@ class ValkeyLeases:
         self._client: Any = valkey.Valkey.from_url(
             address, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S, decode_responses=True
         )
-        try:
-            told: Any = self._client.info()
-        except self._down as error:
-            raise StoreDownError(type(error).__name__) from None
+        self._meet: Any = self._client.register_script(_SCRIPT)
+        self._checked = False
+        with contextlib.suppress(StoreDownError):  # a store that comes up later is checked then
+            self._check()
+
+    def _check(self) -> None:
+        """Raises Refusal usage when the store cannot keep what it promises, StoreDownError when it does not answer."""
+        told = self._ask("info")
         version = str(told["redis_version"])
         if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
             raise Refusal("usage", reason=f"The store of leases has version {version}; 7.2 is the oldest that will do.")
         if told.get("aof_enabled") != 1:
             reason = "The store of leases keeps no append-only file, so a restart would forget what was spent."
             raise Refusal("usage", reason=f"{reason} Set `appendonly yes` there.")
-        self._meet: Any = self._client.register_script(_SCRIPT)
+        self._checked = True
 
     def settle(self, holder: str, claims: Sequence[Claim], now_ms: int) -> list[Standing]:
         """Meet claims, each on its own; return when they are on the disk."""
+        if not self._checked:
+            try:
+                self._check()
+            except Refusal:
+                raise StoreDownError("no append-only file") from None
         try:
             with self._client.pipeline(transaction=False) as pipe:
                 for claim in claims:

@@ -17,30 +17,32 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from isthmus.core.clock import Clock
-from isthmus.core.decision import Plan, RouteSkipped
+from isthmus.core.clock import Clock, today
+from isthmus.core.decision import Plan, Route, RouteSkipped
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller, Exchange
 from isthmus.ledger.book import Book, settle_left
 from isthmus.ledger.budgets import EACH, UNITS, Budget, binds
 from isthmus.ledger.leases import Claim, Standing, Store, StoreDownError
-from isthmus.partners.prices import Price
+from isthmus.partners.prices import Price, PriceBook
 from isthmus.policy import advertise, estimate, money
 from isthmus.policy.meter import Lease, Meter, window
 
 TICK_S = 0.5  # between two reports of what was spent
-ANSWER = 4096  # tokens reserved for an answer whose request sets no limit; the dialect then writes it as the limit
+ANSWER = 4096  # tokens that an answer may have whose request sets no limit
 _TRIES = 20  # rounds that one request waits for, at most
 _TIDY_S = 3600.0
 _PEOPLE = 100_000  # meters of single persons in memory
 _REQUESTS, _TOKENS, _MONEY, _CONCURRENCY = range(len(UNITS))
 _NOTHING = (0, 0, 0, 0)
+_ANSWER = msgspec.Raw(b"%d" % ANSWER)
 _integer = msgspec.json.Decoder(int)
 
 Need = tuple[int, int, int, int]  # in the order of UNITS
@@ -57,7 +59,7 @@ class Bound(NamedTuple):
 
 
 class Quota:
-    """The budgets of one worker. `prices` are those in force, by route name; `cap` is read by dialects."""
+    """The budgets of one worker. `prices` are those in force, by route name."""
 
     def __init__(
         self, store: Store, folder: Path, shard: str, clock: Clock, keyed: Callable[[], blake2b], node: str = "n"
@@ -78,9 +80,16 @@ class Quota:
         self._failures = 0
         self._down = False
         self._tidied = clock.monotonic()
+        self._tariff: tuple[PriceBook, tuple[Route, ...], date | None] = (PriceBook({}), (), None)
         self.prices: Mapping[str, Price] = {}
 
     # what binds whom
+
+    def price(self, book: PriceBook, routes: Iterable[Route]) -> None:
+        """Take over the prices of these routes; those of the day are looked up anew when the day (UTC) ends."""
+        day = today(self._clock)
+        self._tariff = (book, tuple(routes), day)
+        self.prices = money.in_force(book, self._tariff[1], day)
 
     def refresh(self, budgets: Iterable[Budget]) -> None:
         """Take over the budgets as the accounts have them now."""
@@ -174,8 +183,10 @@ class Quota:
 
     def settle(self, ex: Exchange) -> None:
         """The exchange is over: set its cost; what it reserved and did not use goes back."""
-        tokens, micros = money.charge(ex, self.prices)
         held = ex.reserved
+        if held is None and ex.caller.limited:
+            return  # it ended before anything was reserved, so nothing was sent
+        tokens, micros = money.charge(ex, self.prices)
         if held is None:
             return
         ex.reserved = None
@@ -207,10 +218,11 @@ class Quota:
         return (1, prompt + answer, money.bound(price, prompt, answer), 1)
 
     def cap(self, ex: Exchange, plan: Plan) -> int:
-        """The longest answer, in tokens, that a limited caller's request may have on a route."""
+        """The longest answer, in tokens, that a limited caller's request may have; set where it named none itself."""
         fields = ex.ask.fields
         raw = fields.get("max_completion_tokens") or fields.get("max_tokens")
         if raw is None:
+            fields["max_tokens"] = _ANSWER
             return ANSWER
         try:
             return max(1, _integer.decode(raw))
@@ -305,6 +317,9 @@ class Quota:
     async def tick(self) -> None:
         """Report what was spent, return what lies idle, settle what dead workers left behind."""
         await self._run(tick=True)
+        book, routes, day = self._tariff
+        if day is not None and today(self._clock) != day:
+            self.price(book, routes)
         if len(self._meters) > _PEOPLE:
             self._bounds = {}
             self._meters = {name: meter for name, meter in self._meters.items() if not meter.idle}

@@ -41,8 +41,12 @@ def test_a_store_that_would_forget_is_refused():
 
 
 def test_a_store_that_does_not_answer_is_down(tmp_path):
+    store = ValkeyLeases(f"unix://{tmp_path}/nobody.sock")
     with pytest.raises(StoreDownError):
-        ValkeyLeases(f"unix://{tmp_path}/nobody.sock")
+        store.settle("a", [], 0)
+    with pytest.raises(StoreDownError):
+        store.level("b", 0, 0)
+    store.close()
 
 
 def test_a_store_keeps_its_leases_over_a_restart():

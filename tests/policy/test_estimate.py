@@ -53,3 +53,10 @@ def test_the_bound_of_a_question_is_at_least_a_token_a_byte(text):
     assert plain >= 2 * len(text.encode())
     ex.rewritten = b"x" * 5000
     assert estimate.prompt_bound(ex) >= 5000 + len(text.encode())
+
+
+def test_what_is_heard_is_counted_in_characters_and_bytes(asked):
+    ex = asked()
+    for piece in ("abc", "你好", "\ud83d"):
+        estimate.hear(ex, piece)
+    assert (ex.out_chars, ex.out_bytes) == (6, 12)

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 import msgspec
@@ -16,7 +16,7 @@ from isthmus.ledger.budgets import Budget
 from isthmus.ledger.database import Database
 from isthmus.ledger.lease_sql import SqlLeases
 from isthmus.ledger.leases import Level, StoreDownError
-from isthmus.partners.prices import Price, Tier
+from isthmus.partners.prices import Price, PriceBook, Tier
 from isthmus.policy.meter import IDLE_S, window
 from isthmus.policy.quota import ANSWER, Quota
 
@@ -254,7 +254,9 @@ def clock_moves(quota):
 
 def test_an_answer_without_a_limit_of_its_own_is_bounded_here(worker, request_of):
     quota = worker(budget("tokens", 10_000))
-    assert quota.cap(request_of(), None) == ANSWER
+    ex = request_of()
+    assert quota.cap(ex, None) == ANSWER
+    assert bytes(ex.ask.fields["max_tokens"]) == b"%d" % ANSWER
     assert quota.cap(request_of(max_tokens=5), None) == 5
     assert quota.cap(request_of(max_completion_tokens=6, max_tokens=5), None) == 6
     with pytest.raises(Refusal, match="bad_field"):
@@ -480,3 +482,24 @@ def test_who_leaves_while_waiting_reserves_nothing(worker, request_of, store, cl
 def test_the_hot_path_is_a_plain_function():
     assert not inspect.iscoroutinefunction(Quota.reserve)
     assert not inspect.iscoroutinefunction(Quota.settle)
+
+
+def test_a_caller_who_left_before_anything_was_reserved_pays_nothing(worker, request_of):
+    quota = worker(budget("requests", 5))
+    ex = request_of()
+    ex.caller.limited, ex.outcome = True, "aborted"
+    quota.settle(ex)
+    assert ex.cost is None
+    ex.caller.limited = False
+    quota.settle(ex)
+    assert ex.estimated
+
+
+def test_a_price_begins_on_its_day_without_a_restart(worker, clock, route):
+    dearer = msgspec.structs.replace(PRICE, since=NOW.date() + timedelta(days=1))
+    quota = worker()
+    quota.price(PriceBook({("doubao", "pro"): (PRICE, dearer)}), [route()])
+    assert quota.prices["doubao/pro"] is PRICE
+    clock.advance(86_400)
+    run(quota.tick())
+    assert quota.prices["doubao/pro"] is dearer
