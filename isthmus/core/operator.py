@@ -30,6 +30,9 @@ owner_country = "rehearsal"       # ... and where (ISO 3166-1, e.g. "SG"): some 
 minors = []                       # tenants whose service is directed to minors: there an unknown age is asked for
 location = "rehearsal"            # country of your private tier; "rehearsal" counts as wherever the question is asked
 
+[ledger]
+ack = "queued"                    # "durable": an answer's last byte waits until its receipt is on disk
+
 [region.CN]
 registration = "rehearsal"        # number of the API registration or service filing (Interim Measures Art 17)
 producer_code = "rehearsal"       # provider code of GB 45438
@@ -114,6 +117,14 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     editor: str = ""
 
 
+class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How receipts are kept. `ack`: "queued" (an answer ends when it ends, its receipt follows within 10 ms) or
+    "durable" (an answer's last byte follows the receipt's commit).
+    """
+
+    ack: str = "queued"
+
+
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`mode` is "rehearsal" or "production". `location`: ISO country code of the private tier.
 
@@ -130,6 +141,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accept_drafts: bool = False
     minors: tuple[str, ...] = ()
     region: Mapping[str, Facts] = {}
+    ledger: Ledger = Ledger()
 
     def facts(self, region: str) -> Facts:
         """Facts for `region`; empty when the operator said nothing."""
@@ -177,6 +189,8 @@ def parse(text: str, where: str, over: Operator | None = None) -> Operator:
         raise Refusal("bad_law", reason=f"{where}: {error}") from None
     if operator.mode not in (REHEARSAL, "production"):
         raise Refusal("bad_law", reason=f'{where}: mode is "rehearsal" or "production"')
+    if operator.ledger.ack not in ("queued", "durable"):
+        raise Refusal("bad_law", reason=f'{where}: ledger.ack is "queued" or "durable"')
     for region, facts in operator.region.items():
         _check(f"{where}: region.{region}", facts)
     return operator

@@ -144,11 +144,19 @@ class Ledger:
     def durable(self) -> asyncio.Future[None]:
         """A future of the running loop, done when everything appended before is on disk.
 
-        It raises Refusal ledger_failed instead when the disk refused. For `ledger.ack = durable`.
+        It raises Refusal ledger_failed instead when the disk refused.
         """
         waiter = _Waiter(asyncio.get_running_loop())
         self._place(waiter)
         return waiter.future
+
+    def committed(self, entry: Entry | Printed) -> asyncio.Future[None]:
+        """Queue an entry; the future of the running loop is done when it is on disk (`ledger.ack = durable`).
+
+        It raises Refusal ledger_failed instead when the disk refused, now or before.
+        """
+        self.append(entry)
+        return self.durable()
 
     def flush(self) -> None:
         """Wait (this thread) until everything appended before is on disk. Raises Refusal ledger_failed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.core.clock import Clock
-from isthmus.core.decision import Obligation, Question, Route, Stage
+from isthmus.core.decision import Obligation, Plan, Question, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.ledger.prints import Printed
@@ -50,6 +50,19 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
 
     # On the way in, so that an answer that breaks off is kept as long as one that ends.
     return Stage(NAME, on_request=keep)
+
+
+def binds_log(plan: Plan | None) -> bool:
+    """Whether the law behind a plan sets a least time for keeping its receipt: without a receipt it may not answer.
+
+    Elsewhere an answer whose receipt could not be written may be given, if the caller is told so.
+    """
+    if plan is None:
+        return True
+    return any(
+        owed.verb == "log.keep" and (owed.values.get("min_months") or owed.values.get("min_days"))
+        for owed in plan.obligations
+    )
 
 
 def _days(obligation: Obligation, house: House) -> int:

@@ -94,3 +94,10 @@ def test_without_a_file_the_house_rehearses(tmp_path):
     assert load_or_rehearsal(path) == rehearsal()
     path.write_text('name = "Acme"', "utf-8")
     assert load_or_rehearsal(path).name == "Acme"
+
+
+def test_the_ledger_acknowledges_as_the_operator_says() -> None:
+    assert operator.rehearsal().ledger.ack == "queued"
+    assert operator.parse('[ledger]\nack = "durable"', "here").ledger.ack == "durable"
+    with pytest.raises(Refusal, match="bad_law"):
+        operator.parse('[ledger]\nack = "never"', "here")
