@@ -7,12 +7,14 @@ GET  /v1/decision         why an answer may come from where it comes
 GET  /v1/regions          the regions of the caller's key, and what stands beside answers there
 POST /v1/consents         a person agreed: keep it, and give back its id
 DELETE /v1/consents/{id}  the person changed their mind
+GET  /v1/ledger/key       the public key that the ledger's checkpoints are signed with (Ed25519, base64)
 GET  /v1/receipts/{id}    one receipt of the caller's own tenant; {id}/proof: that it is in the ledger
 """
 
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,9 +32,9 @@ from isthmus.core.decision import FEATURES
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
 from isthmus.gateway.relay import Corridor, identify
-from isthmus.ledger import consents, proof, read
+from isthmus.ledger import checkpoint, consents, proof, read
 from isthmus.ledger.accounts import Accounts
-from isthmus.ledger.receipt import ActReceipt, ConsentReceipt, Receipt, Retired
+from isthmus.ledger.receipt import ConsentReceipt, Receipt
 from isthmus.web import models, static
 from isthmus.web.preview import Wanted, preview, question_of
 from isthmus.web.why import regions, why
@@ -146,6 +148,12 @@ class Desk:
         proven = await run_in_threadpool(proof.prove, self.home / "ledger", found.id)
         return Response(msgspec.json.encode(proven), media_type="application/json")
 
+    async def ledger_key(self, request: Request) -> Response:
+        """The name of this node's ledger, and the key that its checkpoints are signed with."""
+        await self.caller(request)
+        node, public = await run_in_threadpool(checkpoint.public_key, self.home / "ledger")
+        return answer({"node": node, "public": b64encode(public).decode()})
+
     async def find(self, request: Request) -> Receipt | ConsentReceipt:
         """The receipt that the path names, where it is the caller's own. Raises Refusal not_found."""
         caller = await self.caller(request)
@@ -159,7 +167,7 @@ class Desk:
                 await asyncio.sleep(wait)  # another worker may be about to write it
         else:
             raise Refusal("not_found")
-        if isinstance(found, (Retired, ActReceipt)) or found.tenant != caller.tenant:
+        if not isinstance(found, (Receipt, ConsentReceipt)) or found.tenant != caller.tenant:
             raise Refusal("not_found")
         return found
 
@@ -241,6 +249,7 @@ def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
             Route("/v1/regions", refusing(desk.regions), methods=["GET"]),
             Route("/v1/consents", refusing(desk.give), methods=["POST"]),
             Route("/v1/consents/{id}", refusing(desk.withdraw), methods=["DELETE"]),
+            Route("/v1/ledger/key", refusing(desk.ledger_key), methods=["GET"]),
             Route("/v1/receipts/{id}", refusing(desk.receipt), methods=["GET"]),
             Route("/v1/receipts/{id}/proof", refusing(desk.proof), methods=["GET"]),
             Route("/{path:path}", refusing(nothing_here), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),

@@ -1,6 +1,7 @@
 // What the app knows, in one object, and where it is kept: this device's localStorage, and nowhere else.
 
 import type { GatewayError, Grant, Origin, Place, Preview } from "../src/gateway.js";
+import type { LedgerKey } from "../src/proof.js";
 import type { Mode } from "../src/task.js";
 import type { ModelInfo } from "../src/wasm.js";
 import type { Language } from "./words.js";
@@ -92,12 +93,14 @@ export interface State {
   deviceKind: "" | "browser" | "wasm";
   model: ModelInfo | null;
   fetching: { id: string; loaded: number; total: number } | null;
+  /** The ledger's key as it was first seen here. */
+  ledger: LedgerKey | null;
   toast: string;
   status: string;
   erased: string[] | null;
 }
 
-const NAMES = { key: "isthmus.key", settings: "isthmus.settings", chats: "isthmus.chats", grants: "isthmus.grants", draft: "isthmus.draft", subject: "isthmus.subject", regions: "isthmus.regions", model: "isthmus.model" };
+const NAMES = { key: "isthmus.key", settings: "isthmus.settings", chats: "isthmus.chats", grants: "isthmus.grants", draft: "isthmus.draft", subject: "isthmus.subject", regions: "isthmus.regions", model: "isthmus.model", ledger: "isthmus.ledger" };
 const MOST_CHATS = 50;
 
 function kept<T>(name: string, otherwise: T): T {
@@ -139,6 +142,7 @@ function first(): State {
     deviceKind: "",
     model: kept<ModelInfo | null>(NAMES.model, null),
     fetching: null,
+    ledger: kept<LedgerKey | null>(NAMES.ledger, null),
     toast: "",
     status: "",
     erased: null,
@@ -186,6 +190,7 @@ export class Store {
     if ("draft" in change) keep(NAMES.draft, state.draft);
     if ("subject" in change) keep(NAMES.subject, state.subject);
     if ("regions" in change) keep(NAMES.regions, state.regions);
+    if ("ledger" in change) keep(NAMES.ledger, state.ledger);
     if ("model" in change) keep(NAMES.model, state.model);
     if ("chats" in change && !this.#saving) {
       // Streams change a chat once per frame; a page that goes away writes it all, so every two seconds is enough.

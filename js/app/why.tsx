@@ -1,7 +1,8 @@
 // Why: the way an answer took, the rules that bound it, what was told, and its receipt.
 
 import { useEffect, useState } from "preact/hooks";
-import type { Origin } from "../src/gateway.js";
+import { GatewayError, type Origin } from "../src/gateway.js";
+import { check, type LedgerKey, type Proof, type Verdict } from "../src/proof.js";
 import { deviceChats, gateway, whoOf } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
 import { Clauses, placeOf, Sheet, useWords } from "./parts.js";
@@ -179,22 +180,30 @@ function RuleRow({ rule }: { rule: Owed }) {
   );
 }
 
-/** Fetches the receipt from the ledger and compares it with what this device was told. */
+type Checked = "" | "checking" | "proved" | "same" | "other" | "broken" | "rekeyed" | "unsupported";
+
+/** The receipt as the ledger has it, compared with what this device was told, and its proof, worked out here. */
 function ReceiptCard({ origin }: { origin: Origin }) {
   const w = useWords();
-  const [state, setState] = useState<"" | "checking" | "same" | "other">("");
+  const [state, setState] = useState<Checked>("");
   const [receipt, setReceipt] = useState<Receipt | null>(null);
-  const check = async () => {
+  const [verdict, setVerdict] = useState<Verdict | null>(null);
+  const look = async () => {
     setState("checking");
     try {
       const found = await gateway().call<Receipt>("GET", `/v1/receipts/${encodeURIComponent(origin.receipt)}`);
       setReceipt(found);
       const same = found.id === origin.receipt && found.route === origin.route && found.decision === origin.decision && (found.label ?? "") === origin.label && found.model === origin.model;
-      setState(same ? "same" : "other");
+      if (!same) return setState("other");
+      const shown = await proved(found);
+      setVerdict(shown.verdict);
+      setState(shown.state);
     } catch {
       setState("other");
     }
   };
+  const done = state === "proved" || state === "same";
+  const problem = { other: w.mismatch, broken: w.proofBroken, rekeyed: w.proofRekeyed, unsupported: w.proofUnsupported }[state as string];
   return (
     <>
       <div class="card receipt">
@@ -203,14 +212,40 @@ function ReceiptCard({ origin }: { origin: Origin }) {
           {receipt && <ReceiptFacts receipt={receipt} />}
         </span>
         <span role="status">
-          {state === "same" && <span class="ok"><Icon name="check" size={18} />{w.checked}</span>}
-          {state === "other" && <span class="bad">{w.mismatch}</span>}
+          {done && <span class="ok"><Icon name="check" size={18} />{w.checked}</span>}
+          {problem && <span class="bad">{problem}</span>}
         </span>
-        {state !== "same" && <button type="button" class="link-button" onClick={() => void check()} disabled={state === "checking"}>{state === "checking" ? w.checking : w.check}</button>}
+        {!done && <button type="button" class="link-button" onClick={() => void look()} disabled={state === "checking"}>{state === "checking" ? w.checking : w.check}</button>}
       </div>
-      <p class="fine"><Clauses text={w.checkNote} /></p>
+      {verdict && state === "proved" && (
+        <ul class="proof">
+          {verdict.held.map((each) => <li><Icon name="check" size={16} />{fill(w.proof[each], { n: verdict.number + 1, m: verdict.size })}</li>)}
+        </ul>
+      )}
+      <p class="fine"><Clauses text={state === "same" ? w.proofLater : w.checkNote} /></p>
     </>
   );
+}
+
+/** The proof of a receipt, checked against the ledger's key as this device first saw it. A fresh one waits for its group. */
+async function proved(receipt: Receipt): Promise<{ state: Checked; verdict: Verdict | null }> {
+  const key = await gateway().call<LedgerKey>("GET", "/v1/ledger/key");
+  const known = store.state.ledger;
+  if (known && (known.node !== key.node || known.public !== key.public)) return { state: "rekeyed", verdict: null };
+  for (let tries = 0; ; tries++) {
+    try {
+      const proof = await gateway().call<Proof>("GET", `/v1/receipts/${encodeURIComponent(receipt.id)}/proof`);
+      const verdict = await check(proof, key);
+      const told = JSON.parse(proof.payload) as Receipt;
+      if (verdict.failed === "unsupported") return { state: "unsupported", verdict };
+      if (verdict.failed || told.id !== receipt.id || told.decision !== receipt.decision) return { state: "broken", verdict };
+      if (!known) store.set({ ledger: key });
+      return { state: "proved", verdict };
+    } catch (error) {
+      if (!(error instanceof GatewayError) || tries === 4) return { state: "same", verdict: null };
+      await new Promise((later) => setTimeout(later, 500));
+    }
+  }
 }
 
 function ReceiptFacts({ receipt }: { receipt: Receipt }) {

@@ -70,7 +70,8 @@ def test_yes_sends_exactly_what_was_shown(phone):
     it.page.click(".pair-last .badge")
     it.page.wait_for_selector(".rules li")
     it.page.click(".receipt .link-button")
-    it.page.wait_for_selector(".receipt .ok")
+    it.page.wait_for_selector(".proof li:nth-child(3)")  # leaf, path, signature: worked out in the browser
+    assert "账本的签名有效" in it.page.inner_text(".proof")
     assert "第23条" in it.page.inner_text(".why")
     it.screen("why-390x844")
 

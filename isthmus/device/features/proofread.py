@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -19,6 +21,7 @@ from isthmus.device.chunks import tokens
 from isthmus.device.features._words import by_tongue, messages, parse_text
 from isthmus.device.task import Feature, Options, Prompt, Task
 
+FILE = Path(__file__).parent.parent / "mistakes.toml"
 Kind = Literal["spelling", "punctuation", "capitalization", "grammar"]
 
 
@@ -49,17 +52,27 @@ _SAY = {
     "the order, the names, the numbers and the tone. Write only the corrected text.",
     "zh": "你是校对员。改正错别字、语法和标点，其他内容一字不改，人名、数字和语气保持不变。只输出改正后的文本。",
 }
+# Each pair stands for mistakes that small models leave: words that sound alike, agreement, tenses, prepositions.
 _EXAMPLES = {
     "en": (
         ("their is two reason why me and him dont agree", "There are two reasons why he and I don't agree."),
         ("She go to school on tuesday , and recieve a letter from Mr. Brown.",
          "She goes to school on Tuesday, and receives a letter from Mr. Brown."),
+        ("I know them since ten year, there house is more nice then ours.",
+         "I have known them for ten years, their house is nicer than ours."),
         ("The report is ready. You can find it on page 12.", "The report is ready. You can find it on page 12."),
+        ("He explained about the homeworks, but he not told us where is room 5.",
+         "He explained the homework, but he did not tell us where room 5 is."),
+        ("Your right, its to late. Can you borrow him some money",
+         "You're right, it's too late. Can you lend him some money?"),
     ),
     "zh": (
         ("他跑的很快，我在也追不上。", "他跑得很快，我再也追不上。"),
         ("我门明天去公圆，你要一起来马?", "我们明天去公园，你要一起来吗？"),
         ("报告已经写好，请看第12页。", "报告已经写好，请看第12页。"),
+        ("她慢慢的坐下，象在想以前的是。", "她慢慢地坐下，像在想以前的事。"),
+        ("弟弟再学校里，因该会准时下棵。", "弟弟在学校里，应该会准时下课。"),
+        ("这二天非长冷，出门带冒子，别感帽。", "这两天非常冷，出门戴帽子，别感冒。"),
     ),
 }  # fmt: skip
 _PIECES = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)*|\d+|\s+|.", re.DOTALL)
@@ -134,6 +147,19 @@ def _is_han(text: str) -> bool:
     return any("\u4e00" <= sign <= "\u9fff" for sign in text)
 
 
+@cache
+def _mistakes() -> dict[str, list[re.Pattern[str]]]:
+    """What is always a mistake, by language (mistakes.toml)."""
+    found = msgspec.toml.decode(FILE.read_bytes(), type=dict[str, list[str]])
+    return {tag: [re.compile(each, re.IGNORECASE) for each in patterns] for tag, patterns in found.items()}
+
+
+def none_left(task: Task, value: Proofread) -> str:
+    """No mistake is left that every reader of the language would see."""
+    left = [each for each in _mistakes().get(task.language, ()) if each.search(value.corrected_input)]
+    return f"{len(left)} known mistakes are left" if left else ""
+
+
 def show(task: Task, value: Proofread) -> str:
     return value.corrected_input
 
@@ -151,6 +177,7 @@ FEATURE = Feature(
         gate.nothing_invented,
         gate.length_between(0.75, 1.3),
         gate.close_to_source(0.6),
+        none_left,
     ),
     at_once=220,
     long="join",

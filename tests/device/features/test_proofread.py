@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from isthmus.device.features.proofread import FEATURE, differences, kind_of
+from isthmus.device.device import make_task
+from isthmus.device.features.proofread import FEATURE, Proofread, differences, kind_of, none_left
 
 
 def applied(source: str, corrections) -> str:
@@ -57,3 +58,26 @@ def test_the_prompt_shows_worked_examples_in_the_language_of_the_text(task) -> N
     assert prompt.messages[-1]["content"] == "我门明天去。"
     assert "校对" in prompt.messages[0]["content"]
     assert FEATURE.show(asked, FEATURE.parse(asked, "我们明天去。")) == "我们明天去。"
+
+
+def test_a_mistake_that_every_reader_sees_is_not_let_through():
+    def left(text, corrected):
+        task = make_task("proofread", text, {})
+        return none_left(task, Proofread(corrected, []))
+
+    assert left("I recieve it on monday.", "I receive it on monday.") == "1 known mistakes are left"
+    assert left("他以经走了。", "他以经走了。") != ""
+    assert left("I recieve it on monday.", "I receive it on Monday.") == ""
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "You and I are friends. Does she have time, or did it work?", "Let it go; she let him go.",
+        "Your right hand and your late father's watch.", "A bit more then. Since the days of old.",
+        "I told him and he was glad.", "十二个人坐在一起，第二个是我。", "大象一家很高兴的样子。", "就象征意义来说，曾经长大的地方非常长。",
+        "我写的很多书都在一次会议上送人了。", "认真的学生有认真的看法。", "但事情还应改为明天。",
+    ],
+)  # fmt: skip
+def test_a_right_text_holds_no_known_mistake(right):
+    assert none_left(make_task("proofread", right, {}), Proofread(right, [])) == ""
