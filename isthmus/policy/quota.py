@@ -250,6 +250,7 @@ class Quota:
             short = [meter for meter in meters if not meter.fits(self._cells, need[meter.unit], at)]
             for meter in short:
                 if meter.hopeless(self._cells, need[meter.unit], at):
+                    ex.advertised = self.header_lines(ex)
                     raise self._refusal(meter)
                 meter.ask(need[meter.unit])
             failures = self._failures
