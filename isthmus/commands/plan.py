@@ -16,7 +16,7 @@ from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.planner import receipts, scenario
 from isthmus.planner import validate as validation
-from isthmus.planner.document import Document, Wishes, make
+from isthmus.planner.document import Wishes, make
 from isthmus.planner.scenario import Scenario
 
 NAME = "plan"
@@ -32,7 +32,9 @@ def plan(
     file: Annotated[Path | None, typer.Option("--scenario", help="A scenario file (TOML); options below win.")] = None,
     queries: Annotated[float | None, typer.Option(help="Queries a day, e.g. 3e9.")] = None,
     model: Annotated[str | None, typer.Option(help="A model of models.toml, e.g. deepseek-v3.")] = None,
-    hardware: Annotated[str | None, typer.Option(help="An accelerator of hardware.toml, e.g. h800, h20, gb200.")] = None,
+    hardware: Annotated[
+        str | None, typer.Option(help="An accelerator of hardware.toml, e.g. h800, h20, gb200.")
+    ] = None,
     hardware_in: Annotated[str | None, typer.Option(help="Others in single regions, as CN:h20,US:gb200.")] = None,
     regions: Annotated[str | None, typer.Option(help="Regions with their weights, as CN:55,EU:20,US:20,KR:5.")] = None,
     lengths: Annotated[str | None, typer.Option(help="chat, code, long, or a trace file (.csv, .jsonl).")] = None,
@@ -42,12 +44,16 @@ def plan(
     utilisation: Annotated[float | None, typer.Option(help="Share of a lab figure kept up at the peak.")] = None,
     token_ms: Annotated[float | None, typer.Option(help="Slowest time per token, ms.")] = None,
     peak: Annotated[float | None, typer.Option(help="A region's peak over its mean.")] = None,
-    home: Annotated[float | None, typer.Option(help="Share of a region's peak that its own sites carry at least.")] = None,
+    home: Annotated[
+        float | None, typer.Option(help="Share of a region's peak that its own sites carry at least.")
+    ] = None,
     device: Annotated[float | None, typer.Option(help="Share of questions that devices answer, 0 to 1.")] = None,
     spare: Annotated[str | None, typer.Option(help="What may be lost at any hour: none, site or region.")] = None,
     growth: Annotated[str | None, typer.Option(help="Growth of the demand, as 2x.")] = None,
     months: Annotated[int, typer.Option(help="Show the way to that growth, month by month.", min=0, max=120)] = 0,
-    ledger: Annotated[Path | None, typer.Option(help="Fit the demand to this ledger, or to its exported lines.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Fit the demand to this ledger, or to its exported lines.")
+    ] = None,
     usd: Annotated[float, typer.Option(help="Also say what so much capital would build, e.g. 22e9.", min=0)] = 0,
     simulate: Annotated[bool, typer.Option("--simulate", help="Simulate a day, event by event.")] = False,
     lose: Annotated[str, typer.Option(help="Lose these regions or sites at their worst hour, by comma; or each.")] = "",
@@ -62,30 +68,18 @@ def plan(
     """Say what so many queries a day take: GPUs, megawatts, money, and what the law adds."""
     if context.invoked_subcommand is not None:
         return
-    given: dict[str, Any] = {
-        "queries": queries,
-        "model": model,
-        "hardware": hardware,
-        "hardware_in": None if hardware_in is None else _pairs(hardware_in, "--hardware-in"),
-        "regions": None if regions is None else _weights(regions),
-        "lengths": lengths,
-        "tokens_in": tokens_in,
-        "tokens_out": tokens_out,
-        "cache": cache,
-        "utilisation": utilisation,
-        "token_ms": token_ms,
-        "peak": peak,
-        "home": home,
-        "device": device,
-        "spare": spare,
-        "growth": None if growth is None else _growth(growth),
-        "seed": seed,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
+    words = (model, hardware, lengths, spare)
+    numbers = (queries, tokens_in, tokens_out, cache, utilisation, token_ms, peak, home, device, seed)
+    changes = {name: value for name, value in zip(_WORDS + _NUMBERS, words + numbers, strict=True) if value is not None}
+    changes |= _lists(hardware_in, regions, growth)
     asked, other = _scenarios(file, ledger, compare, changes)
     wishes = Wishes(months, usd, simulate, tuple(filter(None, lose.split(","))), int(requests), other)
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         document = make(asked, _day(on or asked.date), wishes, _Bars(bar))
     if html is not None or plots is not None:
@@ -102,7 +96,9 @@ def plan(
 
 @app.command()
 def validate(
-    traces: Annotated[Path | None, typer.Option(help="Folder with the public traces, for the points about them.")] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Folder with the public traces, for the points about them.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute every published point again and print the error of each; misses are listed, none is dropped."""
@@ -120,13 +116,21 @@ def validate(
         table.add_row(each.id, each.role, f"{each.published:,.4g}", ours, error, mark, each.unit, each.source)
     console = Console()
     console.print(table)
-    console.print(f"{found.held_hit} of {found.held} held-out points within their bound; misses: {', '.join(found.missed)}.")
+    console.print(
+        f"{found.held_hit} of {found.held} held-out points within their bound; misses: {', '.join(found.missed)}."
+    )
     console.print(
         f"Held-out throughputs from {validation.LEAST_BATCH} sequences per GPU: a factor of {found.rms_factor:.2f} "
         f"(root mean square, {found.rms_points} points)."
     )
     if found.not_computed:
         console.print(f"Not computed, for want of a trace (--traces): {', '.join(found.not_computed)}.")
+
+
+_WORDS = ("model", "hardware", "lengths", "spare")
+_NUMBERS = (
+    "queries", "tokens_in", "tokens_out", "cache", "utilisation", "token_ms", "peak", "home", "device", "seed",
+)  # fmt: skip
 
 
 class _Bars:
@@ -155,6 +159,18 @@ def _scenarios(
     if ledger is not None:
         base = receipts.scenario(receipts.seen(receipts.entries(ledger)), base)
     return scenario.with_changes(base, changes), None
+
+
+def _lists(hardware_in: str | None, regions: str | None, growth: str | None) -> dict[str, Any]:
+    """The options that are more than one word or number, where given."""
+    found: dict[str, Any] = {}
+    if hardware_in is not None:
+        found["hardware_in"] = _pairs(hardware_in, "--hardware-in")
+    if regions is not None:
+        found["regions"] = _weights(regions)
+    if growth is not None:
+        found["growth"] = _growth(growth)
+    return found
 
 
 def _pairs(text: str, option: str) -> dict[str, str]:

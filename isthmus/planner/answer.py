@@ -14,8 +14,8 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Headline(msgspec.Struct, frozen=True):
-    """GPUs at the day's peak, MW with cooling, USD a day (all GPUs rented all day, and only as many as each hour needs),
-    USD per 1,000 queries (all day), capex in USD, Wh per query and t CO2 a day.
+    """GPUs at the day's peak, MW with cooling, USD a day (all GPUs rented all day, and only as many as each hour
+    needs), USD per 1,000 queries (all day), capex in USD, Wh per query and t CO2 a day.
     """
 
     gpus: Range
@@ -43,7 +43,9 @@ class SitePlan(msgspec.Struct, frozen=True):
 
 
 class RegionPlan(msgspec.Struct, frozen=True):
-    """One region's demand: queries a second, UTC hour of its peak, hourly curve; what law refuses and the device answers."""
+    """One region's demand: queries a second, UTC hour of its peak, hourly curve; what law refuses and the device
+    answers.
+    """
 
     name: str
     share: float

@@ -16,7 +16,9 @@ def numpy() -> Any:
     try:
         return importlib.import_module("numpy")
     except ImportError:
-        raise Refusal("usage", reason="Simulation needs NumPy. Install it with: pip install 'isthmus[planner]'") from None
+        raise Refusal(
+            "usage", reason="Simulation needs NumPy. Install it with: pip install 'isthmus[planner]'"
+        ) from None
 
 
 class Source:

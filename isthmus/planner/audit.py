@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from isthmus.planner import lawful
-from isthmus.planner.closed import House
 from isthmus.planner.events import Arrivals, Outcome
+from isthmus.planner.house import House
 from isthmus.planner.world import World
 
 

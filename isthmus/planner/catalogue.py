@@ -1,7 +1,8 @@
 """The planner's inputs as data: figures with their source, how sure we are, and the line they stand on.
 
-A figure in a file of data/ is one line: `name = {value=1, source="...", sure="high"}`, with `low` and `high` where a range
-is known. `sure` is high, medium or low. Files: hardware.toml, models.toml, calibration.toml, traffic.toml, sites.toml, points.toml.
+A figure in a file of data/ is one line: `name = {value=1, source="...", sure="high"}`, with `low` and `high` where a
+range is known. `sure` is high, medium or low. Files: hardware.toml, models.toml, calibration.toml, traffic.toml,
+sites.toml, points.toml.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One accelerator: GB, TB/s, dense TFLOPS, GB/s per GPU and direction, W per GPU with its share of the server, USD."""
+    """One accelerator: GB, TB/s, dense TFLOPS, GB/s per GPU and direction, W per GPU with its share of the server,
+    USD.
+    """
 
     title: str
     family: str
@@ -122,17 +125,20 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 def hardware(name: str) -> Hardware:
     """The accelerator of this name. Raises Refusal usage naming those that exist."""
-    return _read("hardware.toml", name, Hardware, "hardware")
+    found: Hardware = _read("hardware.toml", name, Hardware, "hardware")
+    return found
 
 
 def model(name: str) -> Model:
     """The model of this name. Raises Refusal usage naming those that exist."""
-    return _read("models.toml", name, Model, "model")
+    found: Model = _read("models.toml", name, Model, "model")
+    return found
 
 
 def efficiency(family: str) -> Efficiency:
     """The fitted efficiency of a family of chips."""
-    return _read("calibration.toml", family, Efficiency, "family")
+    found: Efficiency = _read("calibration.toml", family, Efficiency, "family")
+    return found
 
 
 def names(file: str) -> tuple[str, ...]:
@@ -146,7 +152,7 @@ def figure(file: str, table: str, key: str) -> Figure:
 
 
 @cache
-def _read(file: str, name: str, kind: type[T], word: str) -> T:
+def _read(file: str, name: str, kind: Any, word: str) -> Any:
     known = tables(file)
     name = name.lower()
     if name not in known:

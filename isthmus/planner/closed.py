@@ -3,19 +3,16 @@
     GPUs = queries a second at the worst quarter hour, where law lets them go
            x (tokens in, not cached / prefill + tokens out / decode) / utilisation
 
-Every other number is that one times a figure of data/. Each assumption is moved to both ends of its range on its own; the
-error bar joins those swings as independent ones (root of the sum of squares of their logarithms).
+Every other number is that one times a figure of data/. Each assumption is moved to both ends of its range on its
+own; the error bar joins those swings as independent ones (root of the sum of squares of their logarithms).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cached_property
 from math import ceil, exp, log, sqrt
-from typing import NamedTuple
 
-from isthmus.planner import lawful, lengths
 from isthmus.planner.answer import (
     Answer,
     DeviceRow,
@@ -30,159 +27,14 @@ from isthmus.planner.answer import (
 )
 from isthmus.planner.catalogue import Figure, figure, hardware, model
 from isthmus.planner.demand import SLOTS, curve
-from isthmus.planner.engine import Engine, engine
-from isthmus.planner.lengths import Lengths
-from isthmus.planner.provision import Group, Loss, Provision, peak, provision
+from isthmus.planner.house import SERVER, House, Knobs, knobs
+from isthmus.planner.provision import Provision, peak
 from isthmus.planner.roofline import Layout
-from isthmus.planner.scenario import Scenario, checked
+from isthmus.planner.scenario import Scenario
 
-SERVER = 8  # GPUs are bought by the server
 REGIMES = ("free", "lawful", "mainland apart", "pinned")
-APART = "CN"
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 WORST = {"high": 0, "medium": 1, "low": 2}
-
-
-class Knobs(NamedTuple):
-    """The assumptions that can be moved. Ratios and seconds as in data/traffic.toml; `price` and `power` multiply."""
-
-    peak: Figure
-    utilisation: Figure
-    cache: Figure
-    token_ms: Figure
-    roofline: Figure
-    device: Figure
-    device_length: Figure
-    home: Figure
-
-
-def knobs(scenario: Scenario) -> Knobs:
-    """The scenario's assumptions, from itself or from data/traffic.toml."""
-    return Knobs(
-        scenario.figure("day", "peak", scenario.peak),
-        scenario.figure("serving", "utilisation", scenario.utilisation),
-        scenario.figure("serving", "cache", scenario.cache),
-        scenario.figure("serving", "token_ms", scenario.token_ms),
-        figure("traffic.toml", "serving", "roofline"),
-        scenario.figure("device", "share", scenario.device),
-        figure("traffic.toml", "device", "length"),
-        scenario.figure("serving", "home", scenario.home),
-    )
-
-
-class House:
-    """One scenario with its law: what does not change while assumptions move."""
-
-    def __init__(self, scenario: Scenario, day: date) -> None:
-        self.scenario = checked(scenario, "the scenario")
-        self.day = day
-        self.regions = tuple(scenario.regions)
-        self.sites = lawful.sites(self.regions)
-        self.law = lawful.table(self.sites, self.regions, day)
-        self.asked = lawful.ask(self.law, self.regions)
-        known = Lengths(scenario.classes, scenario.source, "high") if scenario.classes else lengths.load(scenario.lengths)
-        self.lengths = known.scaled(scenario.tokens_in, scenario.tokens_out)
-        self._means = (self.lengths.mean_in, self.lengths.mean_out, self.lengths.mean_context)
-        self._seconds: dict[tuple[str, Knobs], float] = {}
-        self.chip = {
-            site.name: scenario.hardware_in.get(site.region, scenario.hardware).lower() for site in self.sites
-        }
-
-    @cached_property
-    def shares(self) -> dict[str, dict[frozenset[str], float]]:
-        """Per region: share of its questions by the sites that may answer; the empty set is what law refuses."""
-        found: dict[str, dict[frozenset[str], float]] = {region: {} for region in self.regions}
-        for each in self.asked:
-            sites = frozenset(each.sites)
-            mine = found[each.region]
-            mine[sites] = mine.get(sites, 0.0) + each.share
-        return found
-
-    def device_share(self, region: str) -> float:
-        """Share of this region's questions that a device may lawfully answer."""
-        return sum(each.share for each in self.asked if each.region == region and each.device)
-
-    def refused(self, region: str) -> float:
-        """Share of this region's questions that nobody may answer."""
-        return self.shares[region].get(frozenset(), 0.0)
-
-    def groups(self, regime: str, at: Knobs) -> list[Group]:
-        """Load (queries a second of full length) by who may serve it, under one reading of residency."""
-        everywhere = frozenset(site.name for site in self.sites)
-        mainland = frozenset(site.name for site in self.sites if site.region == APART)
-        found: list[Group] = []
-        for region in self.regions:
-            own = frozenset(site.name for site in self.sites if site.region == region)
-            kept = self._kept(region, at)
-            load = curve(self.scenario, region, at.peak)
-            for sites, share in self.shares[region].items():
-                if sites:
-                    apart = own if region == APART else sites - mainland or sites
-                    where = {"free": everywhere, "pinned": own, "lawful": sites, "mainland apart": apart}[regime]
-                    found.append(Group(region, where, [value * share * kept for value in load]))
-        return found
-
-    def engine(self, chip: str, at: Knobs) -> Engine:
-        """The engine of this scenario's model on `chip`."""
-        into, _, context = self._means
-        return engine(chip, self.scenario.model.lower(), into, context, at.token_ms.value / 1000)
-
-    def gpu_seconds(self, chip: str, at: Knobs) -> float:
-        """GPU-seconds of one query on `chip`, idle share included."""
-        found = self._seconds.get((chip, at))
-        if found is None:
-            into, out, _ = self._means
-            whole = sum(self.engine(chip, at).seconds(into, out, at.cache.value))
-            found = self._seconds[chip, at] = whole / at.utilisation.value / at.roofline.value
-        return found
-
-    def losses(self, spare: str, at: Knobs) -> list[Loss]:
-        """What may be lost: nothing, any one site, or any one region (and any one site).
-
-        Whoever moves finds no cache, so that a query costs more until caches grow again; for those minutes a fleet may run
-        hotter than at its daily peak. A lost site is half of its region, or one part of as many as stand there.
-        """
-        alone = [frozenset((site.name,)) for site in self.sites]
-        whole = [frozenset(s.name for s in self.sites if s.region == region) for region in self.regions]
-        wanted = {"none": [], "site": alone, "region": [*alone, *whole]}[spare]
-        haste = at.utilisation.value / max(at.utilisation.value, figure("traffic.toml", "failover", "hot").value)
-        found = []
-        for lost in wanted:
-            factor = {}
-            for region in self.regions:
-                own = [site.name for site in self.sites if site.region == region]
-                moved = sum(name in lost for name in own) / len(own)
-                factor[region] = (1 + moved * (self._cold(region, at) - 1)) * haste
-            found.append(Loss(lost, factor))
-        return found
-
-    def _cold(self, region: str, at: Knobs) -> float:
-        """How much more a query costs without any cache."""
-        into, out, _ = self._means
-        chip = self.scenario.hardware_in.get(region, self.scenario.hardware).lower()
-        warm, cold = (sum(self.engine(chip, at).seconds(into, out, cache)) for cache in (at.cache.value, 0.0))
-        return cold / warm
-
-    def provision(self, regime: str, at: Knobs, spare: str) -> Provision:
-        """The cheapest lawful capacities in queries a second; cost is USD per hour."""
-        cost = {
-            site.name: self.gpu_seconds(self.chip[site.name], at) * hardware(self.chip[site.name]).usd_hour.value
-            for site in self.sites
-        }
-        floors = {}
-        for region in self.regions:
-            own = [site.name for site in self.sites if site.region == region]
-            least = at.home.value * self._kept(region, at) * max(curve(self.scenario, region, at.peak)) / len(own)
-            floors |= dict.fromkeys((frozenset((name,)) for name in own), least)
-        return provision(self.groups(regime, at), cost, self.losses(spare, at), floors)
-
-    def _kept(self, region: str, at: Knobs) -> float:
-        """Share of a region's token work that does not stay on devices."""
-        return 1 - at.device.value * self.device_share(region) * at.device_length.value
-
-    def gpus(self, found: Provision, at: Knobs) -> dict[str, float]:
-        """GPUs per site."""
-        return {name: qps * self.gpu_seconds(self.chip[name], at) for name, qps in found.capacity.items()}
 
 
 def plan(scenario: Scenario, day: date) -> Answer:
@@ -391,29 +243,37 @@ def _device(house: House, at: Knobs, share: float) -> DeviceRow:
 
 
 def _waterfall(house: House, at: Knobs) -> tuple[tuple[str, float], ...]:
-    """USD a day, step by step: the mean load, its peak pooled freely, what law adds, what the spare site adds."""
+    """USD a day, step by step: the mean load, its peak pooled freely, a spare site, what law adds, a spare region."""
     chips = [house.chip[site.name] for site in house.sites]
     usd = sum(house.gpu_seconds(chip, at) * hardware(chip).usd_hour.value * 24 for chip in chips) / len(chips)
     flat = sum(sum(group.load) for group in house.groups("free", at)) / SLOTS * usd
     steps = [("mean load", flat)]
     free = house.provision("free", at, "none").cost * 24
-    law = house.provision("lawful", at, "none").cost * 24
-    steps += [("peak of the day", free - flat), ("law", law - free)]
-    if house.scenario.spare != "none":
-        whole = house.provision("lawful", at, house.scenario.spare).cost * 24
-        steps.append((f"any {house.scenario.spare} may be lost", whole - law))
+    steps.append(("peak of the day", free - flat))
+    if house.scenario.spare == "none":
+        return (*steps, ("law", house.provision("lawful", at, "none").cost * 24 - free))
+    spare = house.provision("free", at, "site").cost * 24
+    law = house.provision("lawful", at, "site").cost * 24
+    steps += [("any site may be lost", spare - free), ("law", law - spare)]
+    if house.scenario.spare == "region":
+        steps.append(("or any region", house.provision("lawful", at, "region").cost * 24 - law))
     return tuple(steps)
 
 
 def _inputs(house: House, at: Knobs, chips: Sequence[str]) -> tuple[Input, ...]:
     found = [Input(name, each.value, each.source, each.sure, each.where) for name, each in at._asdict().items()]
     own = house.lengths
-    where = "the scenario" if house.scenario.classes else f"isthmus/planner/data/lengths.toml [{house.scenario.lengths}]"
+    where = (
+        "the scenario" if house.scenario.classes else f"isthmus/planner/data/lengths.toml [{house.scenario.lengths}]"
+    )
     found.append(Input("tokens_in", own.mean_in, own.source, own.sure, where))
     found.append(Input("tokens_out", own.mean_out, own.source, own.sure, where))
     described: list[tuple[str, Mapping[str, object]]] = [(chip, _fields(hardware(chip))) for chip in chips]
     described.append((house.scenario.model, _fields(model(house.scenario.model))))
-    described += [(f"site {region}", {key: figure("sites.toml", region, key) for key in ("clock", "pue", "carbon")}) for region in house.regions]
+    described += [
+        (f"site {region}", {key: figure("sites.toml", region, key) for key in ("clock", "pue", "carbon")})
+        for region in house.regions
+    ]
     described.append(("capex", {key: figure("traffic.toml", "capex", key) for key in ("hall_usd_mw", "fabric")}))
     for owner, fields in described:
         for name, each in fields.items():
@@ -428,8 +288,8 @@ def _fields(of: object) -> dict[str, object]:
 
 def _notes(house: House, at: Knobs, chips: Sequence[str]) -> tuple[str, ...]:
     notes = [
-        f"Cache hits {at.cache.value:.0%} and utilisation {at.utilisation.value:.0%} are the same for every accelerator.",
-        "Throughput is a roofline sum with one fitted efficiency per chip family; `isthmus plan validate` shows its error.",
+        f"Cache hits ({at.cache.value:.0%}) and utilisation ({at.utilisation.value:.0%}) are the same for each accelerator.",
+        "Throughput is a roofline sum with fitted efficiencies; `isthmus plan validate` prints its error per point.",
     ]
     notes += [
         f"{hardware(chip).title}: no published point fits its family, it borrows Hopper's efficiency."

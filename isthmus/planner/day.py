@@ -1,7 +1,7 @@
 """A simulated day: each quarter hour by a window of real events, with the replicas that scaling left serving.
 
-A window stands for its quarter hour: the clock jumps between windows, what is in flight stays. Several runs with seeds of
-their own give each percentile its sampling error (two standard errors of their mean).
+A window stands for its quarter hour: the clock jumps between windows, what is in flight stays. Several runs with
+seeds of their own give each percentile its sampling error (two standard errors of their mean).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from isthmus.planner import picked, scaling
 from isthmus.planner import world as worlds
 from isthmus.planner.arrivals import Source
 from isthmus.planner.audit import Audit
-from isthmus.planner.closed import House, knobs
 from isthmus.planner.demand import SECONDS, SLOTS, curve
 from isthmus.planner.events import LAW, SHED, Loop, Outcome
+from isthmus.planner.house import House, knobs
 from isthmus.planner.loss import habits
 from isthmus.planner.percentile import percentiles
 
@@ -53,8 +53,8 @@ class RegionDay(msgspec.Struct, frozen=True):
 
 
 class DayResult(msgspec.Struct, frozen=True):
-    """The whole day. `gpus_hourly` are GPUs serving at each site; `sample` is the share of the fleet that was simulated;
-    `requests_s` simulated requests per second of one core's time in the event loop.
+    """The whole day. `gpus_hourly` are GPUs serving at each site; `sample` is the share of the fleet that was
+    simulated; `requests_s` simulated requests per second of one core's time in the event loop.
     """
 
     regions: tuple[RegionDay, ...]
@@ -168,11 +168,14 @@ def _region(name: str, tallies: list[_Tally]) -> RegionDay:
     return RegionDay(
         name,
         whole,
-        *(_measured([row[n] for row in ttft]) for n in range(3)),
-        *(_measured([row[n] for row in token]) for n in range(2)),
-        _measured([each["shed"] / (each["all"] or 1) for each in counts]),
-        sum(each["law"] for each in counts) / whole,
-        sum(each["away"] for each in counts) / whole,
+        ttft_p50=_measured([row[0] for row in ttft]),
+        ttft_p90=_measured([row[1] for row in ttft]),
+        ttft_p99=_measured([row[2] for row in ttft]),
+        token_p50=_measured([row[0] for row in token]),
+        token_p99=_measured([row[1] for row in token]),
+        shed=_measured([each["shed"] / (each["all"] or 1) for each in counts]),
+        refused_by_law=sum(each["law"] for each in counts) / whole,
+        away=sum(each["away"] for each in counts) / whole,
     )
 
 

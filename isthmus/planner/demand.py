@@ -1,7 +1,7 @@
 """When people ask: one curve per region, in UTC, from its clock and the shape of a day.
 
-The shape is low + (peak - low) x ((1 + cos) / 2)^power, mean 1; `power` follows from peak and trough. It is drawn through
-the published peak and trough of a real service; a ledger's own 24 hours replace it where there is one.
+The shape is low + (peak - low) x ((1 + cos) / 2)^power, mean 1; `power` follows from peak and trough. It is drawn
+through the published peak and trough of a real service; a ledger's own 24 hours replace it where there is one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""All that one question gave: the closed form, and what was asked beside it. JSON, table and report show this one thing."""
+"""All that one question gave: the closed form, and what was asked beside it. JSON, table and report show this one
+thing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import msgspec
 
 from isthmus.planner import closed
 from isthmus.planner.answer import Answer
-from isthmus.planner.closed import House
+from isthmus.planner.house import House
 from isthmus.planner.scenario import Scenario, with_changes
 
 Progress = Callable[[str, float], None]
@@ -36,7 +38,9 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The answer. `day`, `loss`, `loss_cold`, `other` are None unless asked for (see day.py, loss.py; `other` compares)."""
+    """The answer. `day`, `loss`, `loss_cold`, `other` are None unless asked for (see day.py, loss.py; `other`
+    compares).
+    """
 
     plan: Answer
     months: tuple[Month, ...] = ()
@@ -79,7 +83,9 @@ def make(scenario: Scenario, day: date, wishes: Wishes, progress: Progress = lam
     if wishes.lose:
         which: Sequence[str] = loss.everything(house) if "each" in wishes.lose else wishes.lose
         warm = loss.lose(house, which, wishes.requests, lambda share: progress("losses", share))
-        cold = loss.lose(house, which, wishes.requests // 4, lambda share: progress("losses, spare not running", share), warm=False)
+        cold = loss.lose(
+            house, which, wishes.requests // 4, lambda share: progress("losses, spare not running", share), warm=False
+        )
         document = msgspec.structs.replace(document, loss=warm, loss_cold=cold)
     return document
 

@@ -1,8 +1,8 @@
 """From a model on an accelerator to what one GPU carries: the best published way to lay it out, and queries per second.
 
 Among the layouts that engines really use (tensor parallel in one server, experts spread over many, one guessed token),
-the one with most tokens per GPU within the time per token is taken, for reading and for writing apart: the two are served
-by different GPUs (prefill and decode pools), as all the published runs do.
+the one with most tokens per GPU within the time per token is taken, for reading and for writing apart: the two are
+served by different GPUs (prefill and decode pools), as all the published runs do.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Engine(NamedTuple):
 
 @lru_cache(maxsize=512)
 def engine(chip: str, of: str, prompt: float, context: float, slowest: float) -> Engine:
-    """The engine for `of` on `chip`. `slowest` is seconds per token. Raises Refusal usage when the model cannot run there."""
+    """The engine for `of` on `chip`. `slowest` is seconds per token. Raises Refusal usage when the model cannot run
+    there.
+    """
     h, m = hardware(chip), model(of)
     e = efficiency(h.family)
     reading = max(_readings(h, m, e, prompt), key=lambda pair: pair[0], default=None)
@@ -80,7 +82,7 @@ def _writings(
     h: Hardware, m: Model, e: Efficiency, context: float, slowest: float
 ) -> Iterator[tuple[roofline.Decode, Layout]]:
     for layout in _layouts(h, m, int(h.decode_ep.value)):
-        guesses = (layout,)
+        guesses: tuple[Layout, ...] = (layout,)
         if m.drafted_kept is not None:
             guesses = (layout, layout._replace(drafted=1, kept=m.drafted_kept.value))
         for each in guesses:

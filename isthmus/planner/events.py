@@ -1,4 +1,5 @@
-"""The event loop: requests arrive, are decided, chosen and placed, are read, written and done. 100,000 a second on a core.
+"""The event loop: requests arrive, are decided, chosen and placed, are read, written and done. 100,000 a second on a
+core.
 
 Rules of this file.
 1. Whom a request may go to comes from the production Chooser on a production Decision, for each request. Nothing here
@@ -7,8 +8,8 @@ Rules of this file.
    picker is used in a sample beside it (`picked.py`), since it costs more than everything else here.
 3. Reading is first come, first served per replica. A token's time is that of the fill at the moment it starts to write.
 4. A site that is lost answers nothing: each try costs the connect timeout until the breaker opens. Streams that broke
-   come back as new questions. Whose nearest site was lost finds no cache elsewhere at first, then it grows back; who only
-   spills over has stayed where he is, as conversations do.
+   come back as new questions. Whose nearest site was lost finds no cache elsewhere at first, then it grows back; who
+   only spills over has stayed where he is, as conversations do.
 5. Flat lists, one heap, no objects per request.
 """
 
@@ -54,7 +55,8 @@ class Loss(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Per request: site (-1 refused by law, -2 shed, -3 nothing lawful was left), TTFT and token time in seconds, tries.
+    """Per request: site (-1 refused by law, -2 shed, -3 nothing lawful was left), TTFT and token time in seconds,
+    tries.
 
     `broken` are requests whose stream broke, `again` those of them that were then served.
     """
@@ -131,7 +133,8 @@ class Loop:
         """The function that places request k; everything it reads is local."""
         world, habits, loss = self.world, self.habits, self.loss
         asks = [
-            None if ask.decision is None else (ask.gateway, ask.decision, world.delay[ask.gateway]) for ask in world.asks
+            None if ask.decision is None else (ask.gateway, ask.decision, world.delay[ask.gateway])
+            for ask in world.asks
         ]
         choose = [gateway.chooser.choose for gateway in world.gateways]
         breakers = [gateway.breakers for gateway in world.gateways]
@@ -143,6 +146,7 @@ class Loop:
         served_again, cache, warm_s, detect = outcome.again, habits.cache, habits.warm_s, habits.detect_s
         lost, lost_at = loss.sites, loss.at
 
+        # The hot function, one per run: what it reads is local, and it is longer than a screen for that.
         def place(k: int, now: float, again: bool) -> None:
             ask = asks[classes[k]]
             if ask is None:

@@ -1,8 +1,9 @@
 """Which site may serve whom: asked of the very table that the gateway uses (policy.compile), not of a rule of our own.
 
-A site becomes a partner file in memory: its door, its inference and its storage stand in one place, it serves anybody its
-law admits, and the operator has recorded what a careful one would (filings, contracts, transfer bases of sites.toml).
-Every class of question (feature, age, data) of every region is then decided; those with the same sites form a group.
+A site becomes a partner file in memory: its door, its inference and its storage stand in one place, it serves
+anybody its law admits, and the operator has recorded what a careful one would (filings, contracts, transfer bases of
+sites.toml). Every class of question (feature, age, data) of every region is then decided; those with the same sites
+form a group.
 """
 
 from __future__ import annotations
@@ -47,11 +48,15 @@ class Asked(NamedTuple):
 
 def sites(regions: Iterable[str]) -> tuple[Site, ...]:
     """The sites beside the people of `regions`."""
-    return tuple(Site(name, place, region) for region in regions for name, place in tables("sites.toml")[region]["sites"])
+    return tuple(
+        Site(name, place, region) for region in regions for name, place in tables("sites.toml")[region]["sites"]
+    )
 
 
 def table(all_sites: Sequence[Site], regions: Iterable[str], day: date, first: str = "") -> Table:
-    """The law of `day` over these sites. `first` is the site whose gateway it is: nearest sites come first in its routes."""
+    """The law of `day` over these sites. `first` is the site whose gateway it is: nearest sites come first in its
+    routes.
+    """
     held = dict(_devices())
     home = next((site for site in all_sites if site.name == first), all_sites[0])
     near = sorted(all_sites, key=lambda site: (site.name != home.name, delay_ms(home, site), site.name))
@@ -137,5 +142,11 @@ def _operator(all_sites: Sequence[Site], regions: Iterable[str]) -> Operator:
             log_max_days=400,
         )
     return Operator(
-        mode="production", name="supposed", owner="supposed", owner_country="", location="", accept_drafts=True, region=facts
+        mode="production",
+        name="supposed",
+        owner="supposed",
+        owner_country="",
+        location="",
+        accept_drafts=True,
+        region=facts,
     )

@@ -1,8 +1,8 @@
 """How long questions and answers are: a small joint table in place of a trace, or a table made from one's own.
 
-A table holds classes (share, tokens in, tokens out): requests sorted by question, cut into 21 classes (the last twentieth
-twice, for the tail), each cut by answer into 5. Each class stands for its mean, so both means and the link between
-question and answer stay what they were.
+A table holds classes (share, tokens in, tokens out): requests sorted by question, cut into 21 classes (the last
+twentieth twice, for the tail), each cut by answer into 5. Each class stands for its mean, so both means and the link
+between question and answer stay what they were.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,9 @@ def load(name: str) -> Lengths:
         return fit(read_trace(Path(name)), name, "high")
     known = tables("lengths.toml")
     if name not in known:
-        raise Refusal("usage", reason=f"No lengths here are called {name!r}. Known: {', '.join(known)}, or a trace file.")
+        raise Refusal(
+            "usage", reason=f"No lengths here are called {name!r}. Known: {', '.join(known)}, or a trace file."
+        )
     table = known[name]
     classes = convert(table["classes"], tuple[tuple[float, float, float], ...], f"lengths.toml [{name}]")
     return Lengths(classes, table["source"], table["sure"])
@@ -67,7 +70,7 @@ def fit(pairs: Iterable[tuple[int, int]], source: str, sure: str) -> Lengths:
         raise Refusal("usage", reason=f"{source} holds no request with token counts.")
     count = len(ordered)
     classes = []
-    for low, high in zip(CUTS, CUTS[1:], strict=False):
+    for low, high in pairwise(CUTS):
         part = sorted(ordered[round(low * count) : round(high * count)], key=lambda pair: pair[1])
         for number in range(ANSWERS):
             few = part[len(part) * number // ANSWERS : len(part) * (number + 1) // ANSWERS]
@@ -88,4 +91,6 @@ def read_trace(path: Path) -> list[tuple[int, int]]:
                 return [(int(row["ContextTokens"]), int(row["GeneratedTokens"])) for row in csv.DictReader(file)]
             return [(row["input_length"], row["output_length"]) for row in map(json.loads, file)]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal("usage", reason=f"{path} is not a trace this planner reads ({type(error).__name__}: {error}).") from None
+        raise Refusal(
+            "usage", reason=f"{path} is not a trace this planner reads ({type(error).__name__}: {error})."
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import process_time
 
 import msgspec
@@ -13,9 +13,9 @@ from isthmus.planner import world as worlds
 from isthmus.planner.arrivals import Source
 from isthmus.planner.audit import Audit
 from isthmus.planner.catalogue import figure
-from isthmus.planner.closed import House, Knobs, knobs
 from isthmus.planner.demand import SLOTS, curve
 from isthmus.planner.events import LAW, NOWHERE, SHED, Habits, Loop, Loss, Outcome
+from isthmus.planner.house import House, Knobs, knobs
 from isthmus.planner.percentile import percentiles
 
 REPLICAS = 64  # of the sample, over all sites
@@ -25,8 +25,9 @@ Progress = Callable[[float], None]
 
 
 class LossResult(msgspec.Struct, frozen=True):
-    """One loss. Shares are of requests after the loss. `servable` had a lawful site that stands; `first_try` were served
-    without their stream breaking; `served` include those that asked again. Times in seconds, of what was served after it.
+    """One loss. Shares are of requests after the loss. `servable` had a lawful site that stands; `first_try` were
+    served without their stream breaking; `served` include those that asked again. Times in seconds, of what was
+    served after it.
     """
 
     lost: str
@@ -63,7 +64,9 @@ class LossReport(msgspec.Struct, frozen=True):
 
 def habits(at: Knobs) -> Habits:
     """What a loss costs, from data/traffic.toml."""
-    return Habits(at.cache.value, *(figure("traffic.toml", "failover", key).value for key in ("detect_s", "retry_s", "warm_s")))
+    return Habits(
+        at.cache.value, *(figure("traffic.toml", "failover", key).value for key in ("detect_s", "retry_s", "warm_s"))
+    )
 
 
 def lose(
@@ -136,7 +139,7 @@ def _named(house: House, word: str) -> tuple[str, str, frozenset[str]]:
     raise Refusal("usage", reason=f"{word!r} is neither a region nor a site of this plan. Known: {known}, or each.")
 
 
-def _result(word: str, kind: str, hour: float, times: list[float], outcome: Outcome, broken: int) -> LossResult:
+def _result(word: str, kind: str, hour: float, times: Sequence[float], outcome: Outcome, broken: int) -> LossResult:
     after = [k for k, at in enumerate(times) if at >= BEFORE_S]
     concerned = {*after, *outcome.broken}
     again = set(outcome.again)

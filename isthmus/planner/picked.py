@@ -1,7 +1,8 @@
 """The full picker beside the event loop's short rule, on the same requests: how far apart are they?
 
-One site, its people's worst quarter hour, one pool. The production Picker (routing.picker) sees every request: pick, first
-token, end. It costs more than the rest of the simulation, so it sees a sample; the difference it makes is reported.
+One site, its people's worst quarter hour, one pool. The production Picker (routing.picker) sees every request: pick,
+first token, end. It costs more than the rest of the simulation, so it sees a sample; the difference it makes is
+reported.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from time import process_time
 import msgspec
 
 from isthmus.planner.arrivals import Source
-from isthmus.planner.closed import House, Knobs
-from isthmus.planner.demand import SLOTS, curve
+from isthmus.planner.demand import curve
 from isthmus.planner.events import Arrivals
+from isthmus.planner.house import House, Knobs
 from isthmus.planner.percentile import percentiles
 from isthmus.planner.world import Speed, World
 from isthmus.routing.picker import Picker, Replica, Ticket
@@ -80,19 +81,19 @@ def run(world: World, arrivals: Arrivals, speed: Speed, count: int, cache: float
                 picker.first(ticket)
         clock.at = now
         work = arrivals.into[k] * (1 - cache)
-        ticket = picker.pick((), int(work) + 1)
-        if ticket is None:
+        chosen = picker.pick((), int(work) + 1)
+        if chosen is None:
             refused += 1
             continue
-        r = ticket.number
+        r = chosen.number
         begin = max(ready[r], now)
         ready[r] = begin + work / speed.reads
         inside[r] += 1
         step = speed.step + speed.slope * inside[r]
         shown = begin + work / speed.alone + step
         found.append(shown - now)
-        heappush(coming, (shown, 0, k, ticket))
-        heappush(coming, (shown + arrivals.out[k] * step, 1, k, ticket))
+        heappush(coming, (shown, 0, k, chosen))
+        heappush(coming, (shown + arrivals.out[k] * step, 1, k, chosen))
     return found, refused
 
 

@@ -18,16 +18,24 @@ Draw = Callable[[Document, Any], bool]
 
 
 def matplotlib() -> Any:
-    """pyplot without a screen. Raises Refusal usage where Matplotlib is not installed."""
+    """Matplotlib's pyplot, without a screen. Raises Refusal usage where Matplotlib is not installed."""
     try:
         whole = importlib.import_module("matplotlib")
         whole.use("agg")
         whole.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "isthmus", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": "isthmus",
+                "font.size": 9,
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+            }
         )
         return importlib.import_module("matplotlib.pyplot")
     except ImportError:
-        raise Refusal("usage", reason="Pictures need Matplotlib. Install it with: pip install 'isthmus[planner]'") from None
+        raise Refusal(
+            "usage", reason="Pictures need Matplotlib. Install it with: pip install 'isthmus[planner]'"
+        ) from None
 
 
 def draw(document: Document) -> dict[str, tuple[str, str, Any]]:
@@ -78,7 +86,9 @@ def _delay(document: Document, axes: Any) -> bool:
     ends = [end for end, _ in document.day.ttft_histogram]
     counts = [count for _, count in document.day.ttft_histogram]
     whole = sum(counts) or 1
-    axes.bar(ends, [count / whole for count in counts], width=[-end * 0.2 for end in ends], align="edge", color=COLOURS[0])
+    axes.bar(
+        ends, [count / whole for count in counts], width=[-end * 0.2 for end in ends], align="edge", color=COLOURS[0]
+    )
     axes.set(xscale="log", xlabel="time to first token (s)", ylabel="share of answers")
     return True
 
@@ -89,7 +99,6 @@ def _waterfall(document: Document, axes: Any) -> bool:
         axes.bar([name], [usd], bottom=[below], color=COLOURS[n % len(COLOURS)])
         axes.annotate(f"{usd / 1e3:,.0f}", (n, below + max(usd, 0)), ha="center", va="bottom", fontsize=8)
         below += usd
-    axes.set(ylabel="thousand USD a day (x 1,000)")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1e3:,.0f}")
     axes.set_ylabel("thousand USD a day")
     axes.margins(y=0.15)
@@ -100,12 +109,11 @@ def _tornado(document: Document, axes: Any) -> bool:
     if not document.plan.sensitivity:
         return False
     middle = document.plan.headline.gpus.value
-    for n, swing in enumerate(reversed(document.plan.sensitivity)):
+    axes.axvline(middle, color="black", lw=0.8)
+    for swing in reversed(document.plan.sensitivity):
         label = f"{swing.name} ({swing.low:g} to {swing.high:g})"
         axes.barh([label], [swing.gpus_low - middle], left=[middle], color=COLOURS[0])
         axes.barh([label], [swing.gpus_high - middle], left=[middle], color=COLOURS[1])
-        axes.axvline(middle, color="black", lw=0.8)
-        del n
     axes.set(xlabel="GPUs (blue: at the low end of the range, orange: at the high end)")
     return True
 
@@ -143,8 +151,8 @@ def _lost(document: Document, axes: Any) -> bool:
         places = [place + (n - 0.5) * 0.38 for place in range(len(names))]
         axes.bar(places, values, width=0.36, color=COLOURS[n], label=("spare runs", "spare must start")[n])
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=7)
-    axes.set(ylabel="served, % of the lawfully servable")
-    axes.legend(frameon=False, loc="lower right")
+    axes.set(ylabel="served, % of the lawfully servable", ylim=(0, 118))
+    axes.legend(frameon=False, loc="upper center", ncols=2)
     return True
 
 

@@ -6,8 +6,8 @@
     covering  min cost of capacity such that each need is met: a linear programme with one row per site in its dual,
               which starts feasible, so that a plain simplex with Bland's rule solves it exactly.
 
-Rules of this file. A question whose every site is gone is not lawfully servable then, and asks for no capacity. Prices of the
-dual are the capacities, and the two values agree: a proof of optimality that comes with each answer.
+Rules of this file. A question whose every site is gone is not lawfully servable then, and asks for no capacity.
+Prices of the dual are the capacities, and the two values agree: a proof of optimality that comes with each answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Group(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """`sites` are gone; each region's load then counts `factor` times (cold caches make it more, haste makes it less)."""
+    """`sites` are gone; each region's load then counts `factor` times (cold caches make it more, haste makes it
+    less).
+    """
 
     sites: frozenset[str]
     factor: Mapping[str, float]
@@ -92,12 +94,16 @@ def _needs(groups: Sequence[tuple[frozenset[str], Load]]) -> dict[frozenset[str]
                 found.add(both)
                 edge.append(both)
                 if len(found) > MOST_SETS:
-                    raise Refusal("usage", reason="These regions share sites in too many ways to plan exactly. Name fewer.")
+                    raise Refusal(
+                        "usage", reason="These regions share sites in too many ways to plan exactly. Name fewer."
+                    )
     return {union: peak([load for sites, load in merged.items() if sites <= union]) for union in found}
 
 
 def cover(needs: Mapping[frozenset[str], float], cost: Mapping[str, float]) -> Provision:
-    """min cost x capacity with the sum over each set at least its need. Its dual: max need x weight, at most cost per site."""
+    """Minimise cost x capacity with the sum over each set at least its need. Its dual: max need x weight, at most cost
+    per site.
+    """
     names = list(cost)
     columns = [(sites, need) for sites, need in needs.items() if need > 0]
     if not columns:

@@ -25,11 +25,23 @@ p, figcaption, small { color: var(--soft); }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .8rem; margin: 1.4rem 0; }
 .card { border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem; }
 .card b { display: block; font-size: 1.6rem; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
 td.text { text-align: left; } figure { margin: 1rem 0 2rem; } figure svg { width: 100%; height: auto; }
 .low { color: #a33c00; }
 """
+
+SIZES = (("gpus", ",.0f"), ("mw", ",.2f"), ("usd_day", ",.0f"))
+SITES = (("name", ""), ("hardware", ""), *SIZES, ("capex_usd", ",.0f"), ("qps", ",.0f"))
+RESIDENCY = (("name", ""), ("spare", ""), *SIZES, ("premium", "+.1%"))
+DEVICE = (("share", ".0%"), ("answered", ".1%"), *SIZES, ("saved", ".1%"))
+ENGINES = (
+    ("title", ""), ("prefill_tokens_s", ",.0f"), ("decode_tokens_s", ",.0f"), ("batch", ",.0f"), ("token_ms", ",.1f"),
+    ("gpu_s_per_query", ",.4f"), ("prefill_layout", ""), ("decode_layout", ""),
+)  # fmt: skip
+INPUTS = (("name", ""), ("value", ",.6g"), ("sure", ""), ("source", ""), ("where", ""))
 
 
 def write(document: Document, html: Path | None, folder: Path | None) -> None:
@@ -55,24 +67,25 @@ def page(document: Document, pictures: dict[str, tuple[str, str]]) -> str:
     # "<" never stands in the JSON as itself, so that no text can end the element.
     raw = msgspec.json.encode(document).decode().replace("<", "\\u003c")
     figures = "".join(
-        f'<figure id="{name}"><figcaption><h2>{escape(head)}</h2></figcaption>{svg}</figure>' for name, (head, svg) in pictures.items()
+        f'<figure id="{name}"><figcaption><h2>{escape(head)}</h2></figcaption>{svg}</figure>'
+        for name, (head, svg) in pictures.items()
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in plan.notes)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title><style>{STYLE}</style></head><body>
 <h1>{escape(title)}</h1>
-<p>{plan.tokens_in:,.0f} tokens in and {plan.tokens_out:,.0f} out a query; law of {plan.date} ({plan.law}); spare: {plan.spare};
-seed {plan.seed}. Ranges join every assumption's own range.</p>
+<p>{plan.tokens_in:,.0f} tokens in and {plan.tokens_out:,.0f} out a query; law of {plan.date} ({plan.law});
+spare: {plan.spare}; seed {plan.seed}. Ranges join every assumption's own range.</p>
 <div class="cards">{_cards(data)}</div>
-<h2>Sites</h2>{_rows(data, "plan.sites", (("name", ""), ("hardware", ""), ("gpus", ",.0f"), ("mw", ",.2f"), ("usd_day", ",.0f"), ("capex_usd", ",.0f"), ("qps", ",.0f")))}
-<h2>What the law adds</h2>{_rows(data, "plan.residency", (("name", ""), ("spare", ""), ("gpus", ",.0f"), ("mw", ",.2f"), ("usd_day", ",.0f"), ("premium", "+.1%")))}
-<h2>What devices save</h2>{_rows(data, "plan.device", (("share", ".0%"), ("answered", ".1%"), ("gpus", ",.0f"), ("mw", ",.2f"), ("usd_day", ",.0f"), ("saved", ".1%")))}
+<h2>Sites</h2>{_rows(data, "plan.sites", SITES)}
+<h2>What the law adds</h2>{_rows(data, "plan.residency", RESIDENCY)}
+<h2>What devices save</h2>{_rows(data, "plan.device", DEVICE)}
 {_simulated(data)}
 {figures}
-<h2>Per GPU</h2>{_rows(data, "plan.engines", (("title", ""), ("prefill_tokens_s", ",.0f"), ("decode_tokens_s", ",.0f"), ("batch", ",.0f"), ("token_ms", ",.1f"), ("gpu_s_per_query", ",.4f"), ("prefill_layout", ""), ("decode_layout", "")))}
+<h2>Per GPU</h2>{_rows(data, "plan.engines", ENGINES)}
 <h2>What this rests on</h2><ul>{notes}</ul>
-{_rows(data, "plan.inputs", (("name", ""), ("value", ",.6g"), ("sure", ""), ("source", ""), ("where", "")))}
+{_rows(data, "plan.inputs", INPUTS)}
 <script type="application/json" id="document">{raw}</script>
 </body></html>
 """
@@ -90,7 +103,9 @@ def _cards(data: dict[str, Any]) -> str:
     for title, name, form in cards:
         path = f"plan.headline.{name}"
         low, high = (number(data, f"{path}.{end}", form) for end in ("low", "high"))
-        found.append(f'<div class="card">{title}<b>{number(data, f"{path}.value", form)}</b><small>{low} to {high}</small></div>')
+        found.append(
+            f'<div class="card">{title}<b>{number(data, f"{path}.value", form)}</b><small>{low} to {high}</small></div>'
+        )
     for title, name, form in (("Wh a query", "wh_per_query", ",.3f"), ("t CO2 a day", "co2_t_day", ",.1f")):
         found.append(f'<div class="card">{title}<b>{number(data, f"plan.headline.{name}", form)}</b></div>')
     return "".join(found)
@@ -131,7 +146,9 @@ def _simulated(data: dict[str, Any]) -> str:
     parts = []
     if data["day"] is not None:
         columns = [("name", ""), ("requests", ",.0f")]
-        columns += [(f"{name}.value", ",.4f") for name in ("ttft_p50", "ttft_p90", "ttft_p99", "token_p50", "token_p99")]
+        columns += [
+            (f"{name}.value", ",.4f") for name in ("ttft_p50", "ttft_p90", "ttft_p99", "token_p50", "token_p99")
+        ]
         columns += [("shed.value", ".3%"), ("refused_by_law", ".2%"), ("away", ".2%")]
         parts.append(f"<h2>A simulated day</h2>{_rows(data, 'day.regions', columns)}")
     for name, title in (("loss", "Losses, spare running"), ("loss_cold", "Losses, spare must start")):
@@ -140,6 +157,9 @@ def _simulated(data: dict[str, Any]) -> str:
             columns += [("first_try", ".2%"), ("ttft_p50", ",.3f"), ("ttft_p99", ",.3f"), ("decisions_broken", ",.0f")]
             parts.append(f"<h2>{title}</h2>{_rows(data, f'{name}.results', columns)}")
     if data["budget"] is not None:
-        cells = "".join(f'<div class="card">{name}<b>{number(data, f"budget.{name}", ",.4g")}</b></div>' for name in ("usd", "queries", "gpus", "mw", "tokens_day"))
+        cells = "".join(
+            f'<div class="card">{name}<b>{number(data, f"budget.{name}", ",.4g")}</b></div>'
+            for name in ("usd", "queries", "gpus", "mw", "tokens_day")
+        )
         parts.append(f'<h2>What a sum of money builds</h2><div class="cards">{cells}</div>')
     return "".join(parts)

@@ -4,9 +4,9 @@
     decode    s per step  = weights read + the greater of (cache read, attention work) + matrix work + traffic
               tokens/s    = sequences per GPU / s per step
 
-Rules of this file. Times add up: nothing is assumed to overlap, the fitted efficiencies absorb what does. Decoding sends
-each token to each of its experts (DeepEP's low-latency mode), FP8 out and BF16 back; prefill sends it once per node
-(its normal mode, at most `groups` nodes). Sources: DeepSeek-V3, arXiv 2412.19437;
+Rules of this file. Times add up: nothing is assumed to overlap, the fitted efficiencies absorb what does. Decoding
+sends each token to each of its experts (DeepEP's low-latency mode), FP8 out and BF16 back; prefill sends it once per
+node (its normal mode, at most `groups` nodes). Sources: DeepSeek-V3, arXiv 2412.19437;
 DeepEP; the roofline of Williams et al., CACM 2009.
 """
 
@@ -25,7 +25,8 @@ GB, TB, TERA = 1e9, 1e12, 1e12
 class Layout(NamedTuple):
     """How a model lies on GPUs: `tp` GPUs share each matrix, `ep` GPUs share the experts (1: not spread).
 
-    `drafted` tokens are guessed per step and checked with it, so that `kept` tokens come out of one step (1: no guessing).
+    `drafted` tokens are guessed per step and checked with it, so that `kept` tokens come out of one step (1: no
+    guessing).
     """
 
     tp: int = 1
@@ -57,10 +58,14 @@ def prefill_tokens_s(hardware: Hardware, model: Model, eff: Efficiency, layout: 
     matrix = 2 * model.active_b.value * GB / (matrix_tflops(hardware, layout.weight_bytes) * TERA)
     attention = model.attention_prefill.value * prompt * model.layers.value  # 2 flops, half the prompt on average
     work = matrix + attention / (matrix_tflops(hardware, layout.attention_bytes) * TERA)
-    return 1 / (work / eff.tensor.value + _tensor_traffic(hardware, model, layout) + _prefill_traffic(hardware, model, layout))
+    return 1 / (
+        work / eff.tensor.value + _tensor_traffic(hardware, model, layout) + _prefill_traffic(hardware, model, layout)
+    )
 
 
-def decode_at(hardware: Hardware, model: Model, eff: Efficiency, layout: Layout, batch: float, context: float) -> Decode:
+def decode_at(
+    hardware: Hardware, model: Model, eff: Efficiency, layout: Layout, batch: float, context: float
+) -> Decode:
     """Decoding `batch` sequences per GPU, each with `context` tokens in the cache."""
     memory = hardware.bandwidth_tbs.value * TB * eff.memory.value
     read = _weights(hardware, model, layout, batch) / memory
@@ -68,7 +73,13 @@ def decode_at(hardware: Hardware, model: Model, eff: Efficiency, layout: Layout,
     checked = batch * (1 + layout.drafted)
     flops = checked * 2 * model.attention_decode.value * context * model.layers.value
     attention = flops / (matrix_tflops(hardware, layout.attention_bytes) * TERA * eff.decoding.value)
-    matrix = checked * 2 * model.active_b.value * GB / (matrix_tflops(hardware, layout.weight_bytes) * TERA * eff.decoding.value)
+    matrix = (
+        checked
+        * 2
+        * model.active_b.value
+        * GB
+        / (matrix_tflops(hardware, layout.weight_bytes) * TERA * eff.decoding.value)
+    )
     traffic = checked * (_decode_traffic(hardware, model, layout) + _tensor_traffic(hardware, model, layout))
     step = read + max(cached, attention) + matrix + traffic
     return Decode(batch * layout.kept / step, step / layout.kept, batch)
@@ -111,7 +122,7 @@ def _weights(hardware: Hardware, model: Model, layout: Layout, batch: float) -> 
     shared = (model.params_b.value - model.expert_b.value) * GB * hardware.dies.value / layout.tp
     spread = max(layout.ep, layout.tp)
     kept = REDUNDANT if layout.ep > 1 else 1.0
-    asked = 1 - (1 - model.top_k.value / model.experts.value) ** max(1.0, batch * spread)
+    asked: float = 1 - (1 - model.top_k.value / model.experts.value) ** max(1.0, batch * spread)
     return (shared + model.expert_b.value * GB * kept / spread * asked) * layout.weight_bytes
 
 

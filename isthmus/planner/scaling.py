@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from isthmus.fleet.scale import DAY, DayCurve, Rules, Seen, Steady, ahead, wanted
 from isthmus.planner.catalogue import figure
-from isthmus.planner.closed import SERVER, House, Knobs
 from isthmus.planner.demand import SLOTS, curve
 from isthmus.planner.events import Loop
+from isthmus.planner.house import SERVER, House, Knobs
 from isthmus.planner.world import World, start_s
 
 MINUTE = 60.0
@@ -23,8 +23,8 @@ HEADROOM = 0.1
 
 
 class Scaled(NamedTuple):
-    """Per site: replicas that serve in each quarter hour, and that were bought. `short` are minutes of any site in which
-    the load was more than a fleet can carry for some time; `orders` how many replicas were ordered in the day.
+    """Per site: replicas that serve in each quarter hour, and that were bought. `short` are minutes of any site in
+    which the load was more than a fleet can carry for some time; `orders` how many replicas were ordered in the day.
     """
 
     serving: tuple[tuple[float, ...], ...]
@@ -86,7 +86,8 @@ def _pool(load: Sequence[float], each: float, most: int, hot: float) -> tuple[tu
     rules = Rules(least=1, most=most, rate=each, tokens=0.0, start_s=start_s(), calm_s=CALM_S, headroom=HEADROOM)
     forecast = DayCurve(tuple(sum(load[h * 4 : h * 4 + 4]) / 4 for h in range(24)))
     steady = Steady(CALM_S)
-    ready, coming = 1, []
+    ready = 1
+    coming: list[tuple[float, int]] = []
     row, short, orders = [0.0] * SLOTS, 0, 0
     for minute in range(2 * int(DAY / MINUTE)):
         now = minute * MINUTE

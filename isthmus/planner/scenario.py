@@ -24,8 +24,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `hardware_in` sets another accelerator in single regions. `lengths` names a table or a trace file; `tokens_in` and
     `tokens_out` move its means. None means: the figure of data/traffic.toml. `home`: share of its
-    own peak that a region's sites carry in any case. `curve` (24 hours, UTC) and `classes` (share, tokens in, tokens out)
-    are one's own traffic, as the ledger knows it. `spare`: what may be lost at any hour (none, site, region).
+    own peak that a region's sites carry in any case. `curve` (24 hours, UTC) and `classes` (share, tokens in, tokens
+    out) are one's own traffic, as the ledger knows it. `spare`: what may be lost at any hour (none, site, region).
     """
 
     queries: float = 1e9
@@ -52,7 +52,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     source: str = "asked for"
 
     def share(self, region: str) -> float:
-        """This region's share of all queries."""
+        """A region's share of all queries."""
         return self.regions[region] / sum(self.regions.values())
 
     def figure(self, table: str, key: str, own: float | None) -> Figure:
@@ -93,7 +93,9 @@ def checked(scenario: Scenario, where: str) -> Scenario:
         "peak": scenario.peak is None or 1 <= scenario.peak <= 20,
         "tokens_in": scenario.tokens_in is None or 1 <= scenario.tokens_in <= 1e7,
         "tokens_out": scenario.tokens_out is None or 1 <= scenario.tokens_out <= 1e7,
-        "curve": len(scenario.curve) in (0, 24) and all(value >= 0 for value in scenario.curve) and any(scenario.curve or (1,)),
+        "curve": len(scenario.curve) in (0, 24)
+        and all(value >= 0 for value in scenario.curve)
+        and any(scenario.curve or (1,)),
     }
     for name, fine in checks.items():
         if not fine:

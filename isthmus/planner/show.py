@@ -55,32 +55,39 @@ def _table(title: str, columns: tuple[str, ...]) -> Table:
 
 def _plan(plan: Answer, console: Console) -> None:
     console.print(
-        f"{plan.queries:,.3g} queries a day, {plan.tokens_in:,.0f} tokens in and {plan.tokens_out:,.0f} out, {plan.model}, "
-        f"law of {plan.date}",
+        f"{plan.queries:,.3g} queries a day, {plan.tokens_in:,.0f} tokens in and {plan.tokens_out:,.0f} out, "
+        f"{plan.model}, law of {plan.date}",
         style="bold",
     )
     table = _table("", ("", "with spare: " + plan.spare, "without spare"))
     for name, one, two in zip(_NAMES, _cells(plan.headline), _cells(plan.without_spare), strict=True):
         table.add_row(name, one, two)
     console.print(table)
-    table = _table("\nPer GPU", ("hardware", "reads tok/s", "writes tok/s", "batch", "ms a token", "GPU-s a query", "how"))
+    table = _table(
+        "\nPer GPU", ("hardware", "reads tok/s", "writes tok/s", "batch", "ms a token", "GPU-s a query", "how")
+    )
     for e in plan.engines:
         how = f"read {e.prefill_layout}; write {e.decode_layout}"
-        cells = (f"{e.prefill_tokens_s:,.0f}", f"{e.decode_tokens_s:,.0f}", f"{e.batch:,.0f}", f"{e.token_ms:.0f}")
-        table.add_row(e.title, *cells, f"{e.gpu_s_per_query:.3f}", how)
+        rates = (f"{e.prefill_tokens_s:,.0f}", f"{e.decode_tokens_s:,.0f}", f"{e.batch:,.0f}", f"{e.token_ms:.0f}")
+        table.add_row(e.title, *rates, f"{e.gpu_s_per_query:.3f}", how)
     console.print(table)
     table = _table("\nSites", ("site", "place", "hardware", "GPUs", "MW", "USD a day", "capex", "queries/s"))
     for s in plan.sites:
         cells = (f"{s.gpus:,}", f"{s.mw:,.2f}", money(s.usd_day), money(s.capex_usd), f"{s.qps:,.0f}")
         table.add_row(s.name, s.place, s.hardware, *cells)
     console.print(table)
-    table = _table("\nWhat the law adds (same demand, same assumptions)", ("may be lost", "residency", "GPUs", "MW", "USD a day", "premium"))
+    table = _table(
+        "\nWhat the law adds (same demand, same assumptions)",
+        ("may be lost", "residency", "GPUs", "MW", "USD a day", "premium"),
+    )
     for r in plan.residency:
         table.add_row(r.spare, r.name, f"{r.gpus:,.0f}", f"{r.mw:,.1f}", money(r.usd_day), f"{r.premium:+.0%}")
     console.print(table)
     table = _table("\nWhat devices save", ("asked of devices", "answered there", "GPUs", "MW", "USD a day", "saved"))
     for d in plan.device:
-        table.add_row(f"{d.share:.0%}", f"{d.answered:.0%}", f"{d.gpus:,.0f}", f"{d.mw:,.1f}", money(d.usd_day), f"{d.saved:.0%}")
+        table.add_row(
+            f"{d.share:.0%}", f"{d.answered:.0%}", f"{d.gpus:,.0f}", f"{d.mw:,.1f}", money(d.usd_day), f"{d.saved:.0%}"
+        )
     console.print(table)
     table = _table("\nWhat moves the answer", ("assumption", "from", "to", "GPUs from", "GPUs to"))
     for w in plan.sensitivity:
@@ -90,11 +97,21 @@ def _plan(plan: Answer, console: Console) -> None:
         console.print(f"- {note}", style="dim", highlight=False)
     weak = sum(each.sure == "low" for each in plan.inputs)
     console.print(
-        f"- {len(plan.inputs)} figures, {weak} of them of low confidence; --json names the source and line of each.", style="dim"
+        f"- {len(plan.inputs)} figures, {weak} of them of low confidence; --json names the source and line of each.",
+        style="dim",
     )
 
 
-_NAMES = ("GPUs", "MW with cooling", "USD a day", "USD a day, each hour only what it needs", "USD per 1,000 queries", "capex", "Wh a query", "t CO2 a day")
+_NAMES = (
+    "GPUs",
+    "MW with cooling",
+    "USD a day",
+    "USD a day, each hour only what it needs",
+    "USD per 1,000 queries",
+    "capex",
+    "Wh a query",
+    "t CO2 a day",
+)
 
 
 def _cells(head: Headline) -> tuple[str, ...]:
@@ -128,9 +145,9 @@ def _day(day: DayResult, console: Console) -> None:
         table.add_row(r.name, *cells, f"{r.shed.value:.3%}", f"{r.refused_by_law:.1%}", f"{r.away:.1%}")
     console.print(table)
     console.print(
-        f"{day.requests_s:,.0f} simulated requests a second of core time; {day.decisions_broken} decisions broken. Scaling kept "
-        f"{day.gpu_hours_share:.0%} of the GPU-hours ({money(day.usd_day_scaled)} a day), {day.replicas_ordered:,} replicas ordered, "
-        f"{day.minutes_short} site-minutes short."
+        f"{day.requests_s:,.0f} simulated requests a second of core time; {day.decisions_broken} decisions broken. "
+        f"Scaling kept {day.gpu_hours_share:.0%} of the GPU-hours ({money(day.usd_day_scaled)} a day), "
+        f"{day.replicas_ordered:,} replicas ordered, {day.minutes_short} site-minutes short."
     )
     p = day.picker
     pairs = ", ".join(f"{a * 1000:.0f}/{b * 1000:.0f} ms" for a, b in zip(p.picker, p.rule, strict=True))
@@ -140,12 +157,21 @@ def _day(day: DayResult, console: Console) -> None:
 def _loss(report: LossReport, console: Console) -> None:
     state = "all spare running" if report.warm else "only what scaling left running, the rest must start"
     title = f"\nLosses at each one's worst hour, {state} ({report.requests:,} requests, seed {report.seed})"
-    table = _table(title, ("lost", "UTC hour", "lawfully servable", "served", "without a break", "TTFT p50", "p99", "broken"))
+    table = _table(
+        title, ("lost", "UTC hour", "lawfully servable", "served", "without a break", "TTFT p50", "p99", "broken")
+    )
     for r in report.results:
-        cells = (f"{r.hour_utc:.1f}", f"{r.servable:.2%}", f"{r.served:.3%}", f"{r.first_try:.2%}", f"{r.ttft_p50:.2f} s", f"{r.ttft_p99:.2f} s")
+        cells = (
+            f"{r.hour_utc:.1f}",
+            f"{r.servable:.2%}",
+            f"{r.served:.3%}",
+            f"{r.first_try:.2%}",
+            f"{r.ttft_p50:.2f} s",
+            f"{r.ttft_p99:.2f} s",
+        )
         table.add_row(r.lost, *cells, str(r.decisions_broken))
     console.print(table)
     console.print(
-        f"{report.decisions_broken} decisions broken; least served {report.least_served:.3%} of what may lawfully be served; "
-        f"{report.requests_s:,.0f} simulated requests a second of core time."
+        f"{report.decisions_broken} decisions broken; least served {report.least_served:.3%} of what may lawfully be "
+        f"served; {report.requests_s:,.0f} simulated requests a second of core time."
     )

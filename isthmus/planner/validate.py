@@ -1,7 +1,7 @@
 """Every published point, computed again: our figure, theirs, the error, and how the point was used.
 
-`role` keeps this honest: "fit" points set an efficiency, "same post" points check arithmetic on figures of one publication,
-"held" points were used for nothing. A point that misses stays in the table.
+`role` keeps this honest: "fit" points set an efficiency, "same post" points check arithmetic on figures of one
+publication, "held" points were used for nothing. A point that misses stays in the table.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All points. `rms` is the root mean square of ln(ours/theirs) over held-out throughputs from LEAST_BATCH upward."""
+    """All points. `rms` is the root mean square of ln(ours/theirs) over held-out throughputs from LEAST_BATCH
+    upward.
+    """
 
     points: tuple[Checked, ...]
     held: int

@@ -1,9 +1,9 @@
 """A small world in proportion: sites with replicas and gateways, on a clock of its own.
 
 Rules of this file. A share `scale` of every site and of all traffic is simulated; cells of a site are alike and share
-nothing, so a sample of them waits as the whole does. What cannot be cut into whole replicas is made up by their speed, so
-that capacity stays exact. Law and route order are the gateway's own: one compiled table, one Chooser and one set of
-breakers per gateway, all on this clock.
+nothing, so a sample of them waits as the whole does. What cannot be cut into whole replicas is made up by their
+speed, so that capacity stays exact. Law and route order are the gateway's own: one compiled table, one Chooser and
+one set of breakers per gateway, all on this clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from isthmus.core.decision import Decision, Question
 from isthmus.planner import lawful, roofline
 from isthmus.planner.catalogue import efficiency, figure, hardware, model
-from isthmus.planner.closed import House, Knobs
+from isthmus.planner.house import House, Knobs
 from isthmus.planner.lawful import Site
 from isthmus.policy.compile import Table
 from isthmus.routing.breaker import Breakers
@@ -46,8 +46,8 @@ class SimClock:
 class Speed(NamedTuple):
     """How fast one replica of a site is.
 
-    It reads `reads` tokens a second in all, one prompt at most at `alone`; a token takes `step + slope x inside` seconds
-    while `inside` requests are there; from `calm` on others are asked first, more than `slots` are not taken.
+    It reads `reads` tokens a second in all, one prompt at most at `alone`; a token takes `step + slope x inside`
+    seconds while `inside` requests are there; from `calm` on others are asked first, more than `slots` are not taken.
     """
 
     reads: float
@@ -152,7 +152,9 @@ def _asks(house: House, gateways: Sequence[Gateway]) -> list[Ask]:
                 more = (*old.questions, asked.question)
                 found[number, routes] = old._replace(weight=old.weight + weight, questions=more)
             else:
-                found[number, routes] = Ask(number, asked.region, decision if routes else None, weight, (asked.question,))
+                found[number, routes] = Ask(
+                    number, asked.region, decision if routes else None, weight, (asked.question,)
+                )
     return list(found.values())
 
 
