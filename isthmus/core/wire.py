@@ -127,15 +127,45 @@ class Ask(Withheld):
             yield from message.texts()
 
     def beside(self) -> Iterator[str]:
-        """What else a model reads: parts of a message as it joins them, and every text of tools, formats and stops."""
+        """What else a model reads, or reads as one: names and ids of calls, arguments as their escapes mean them, parts
+        of a message joined, what a person says over several messages, every text of all other fields."""
+        said = ""
         for message in self.messages:
             content = message.content
             if isinstance(content, list) and len(content) > 1:
-                yield "".join(part.text for part in content if part.text is not None)
-        for name in _READ_RAW:
-            raw = self.fields.get(name)
-            if raw is not None:
+                content = "".join(part.text for part in content if part.text is not None)
+                yield content
+            if message.role == "user" and len(self.messages) > 1 and isinstance(content, str):
+                if said:
+                    yield f"{said}\n{content[:_SEAM]}"
+                said = (f"{said}\n{content}" if said else content)[-_SEAM:]
+            if message.tool_call_id:
+                yield message.tool_call_id
+            if message.tool_calls is not None:
+                yield from _of_calls(message.tool_calls)
+        for name in self.fields.keys() - _SILENT:
+            raw = bytes(self.fields[name])
+            if b'"' in raw:
                 yield from _strings(_generic.decode(raw))
+
+
+_SEAM = 64  # characters on either side of the border between two messages
+
+
+def _of_calls(calls: list[ToolCall]) -> Iterator[str]:
+    """Ids and names of calls, and the strings of arguments in which characters are written as escapes."""
+    for call in calls:
+        if call.id:
+            yield call.id
+        if call.function is not None:
+            if call.function.name:
+                yield call.function.name
+            written = call.function.arguments
+            if written and "\\" in written:
+                try:
+                    yield from _strings(_generic.decode(written))
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    continue  # no JSON: it was read as the text it is
 
 
 class _Read(Withheld, msgspec.Struct):
@@ -252,8 +282,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _READ_RAW = ("tools", "tool_choice", "response_format", "stop", "reasoning_effort")
 
 
+_SILENT = _FLAT - {"stop"}  # no text stands there, or it is read elsewhere
+
+
 def _strings(document: Any) -> Iterator[str]:
-    """Every string of a JSON document, names included, in any depth and in no promised order."""
+    """Every string of a JSON document, names and whole numbers included, in any depth and in no promised order."""
     waiting = [document]
     while waiting:
         found = waiting.pop()
@@ -264,6 +297,8 @@ def _strings(document: Any) -> Iterator[str]:
             waiting.extend(found.values())
         elif isinstance(found, list):
             waiting.extend(found)
+        elif isinstance(found, int):
+            yield str(found)
 
 
 _PLACE = re.compile(r" - at `\$\.?([a-z_]*)[^`]*`\Z")  # at the end: what a caller wrote may look like one

@@ -6,6 +6,7 @@ typographic hyphens and invisible characters are levelled first when the text ho
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -48,6 +49,8 @@ class _Level(dict[int, str | None]):
         return level
 
 
+STRETCH = 4_096  # characters that are looked at in one go
+_BORDER = re.compile("[,;!?，。；！？、]\\s?")
 _LEVEL = _Level()
 _NUMBERS = len(SHAPES)
 _ODD = _NUMBERS + 1
@@ -59,8 +62,35 @@ def suspect(data: bytes) -> bool:
     return bool(_presence.which(data))
 
 
+def stretches(text: str) -> Iterator[tuple[int, int]]:
+    """A long text cut where no detail goes on: after a line, else after a sign that stands in none of them.
+
+    A text without such a place is cut at STRETCH characters all the same: it is no text.
+    """
+    start = 0
+    while len(text) - start > STRETCH:
+        end = text.rfind("\n", start + STRETCH // 2, start + STRETCH) + 1
+        if not end:
+            borders = [match.end() for match in _BORDER.finditer(text, start + STRETCH // 2, start + STRETCH)]
+            end = borders[-1] if borders else start + STRETCH
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+def moved(found: list[Detail], by: int) -> list[Detail]:
+    """`found` in a stretch, as places of the whole text."""
+    return [Detail(kind, code, start + by, end + by) for kind, code, start, end in found] if by else found
+
+
 def details(text: str) -> list[Detail]:
     """The private details of `text`, in order, never overlapping: the earliest first, then the longest."""
+    if len(text) <= STRETCH or "-----BEGIN" in text:
+        return _details(text)
+    return [one for start, end in stretches(text) for one in moved(_details(text[start:end]), start)]
+
+
+def _details(text: str) -> list[Detail]:
     present = {index for index, _, _ in _presence.which(text.encode("utf-8", "surrogatepass"))}
     if not present:
         return []

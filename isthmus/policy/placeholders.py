@@ -4,7 +4,8 @@ Rules of this room:
 1. `[TELE-4F7K2M9Q]`: a type a model understands, seven signs by chance, one check sign; always 15 characters, closed
    by brackets. Drawn anew for each exchange from the system's source (34 bits), so nobody guesses or reuses one.
 2. The same value has the same placeholder within an exchange, whatever message of the history holds it.
-3. Only a placeholder of this exchange's own map is restored. A damaged or foreign one stays as it is and is counted.
+3. Only a placeholder of this exchange's own map is restored, with its brackets or without (function names take none,
+   and some models drop them). A damaged or foreign one stays as it is and is counted.
 4. No vowels and no look-alikes of words: a placeholder never spells a forbidden term.
 """
 
@@ -21,7 +22,7 @@ SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every 
 LENGTH = 15
 _BODIES = 31**7
 _AHEAD = 256
-_SHAPE = re.compile(r"\[[A-Z]{4}-[0-9B-Z]{8}\]")
+_SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
 
 
 # Two signs and their weighted sum, for the first, second and third pair of a body.
@@ -58,47 +59,61 @@ def check_sign(code: str, body: str) -> str:
 
 def is_whole(text: str) -> bool:
     """Whether `text` has the shape and the check sign of a placeholder."""
-    if _SHAPE.fullmatch(text) is None or any(sign not in SIGNS for sign in text[6:14]):
+    if len(text) != LENGTH or _SHAPE.fullmatch(text) is None or any(sign not in SIGNS for sign in text[6:14]):
         return False
     return check_sign(text[1:5], text[6:13]) == text[13]
 
 
 class Placeholders(Withheld):
-    """One exchange's map, both ways. `lost` counts placeholders in the answer that could not be restored."""
+    """One exchange's map, both ways.
 
-    __slots__ = ("_of", "_values", "escaped", "lost", "restored")
+    `restored` counts what came back; `lost` what looks like one of this exchange's placeholders and is none: its type
+    and a hyphen, of which nothing could be restored.
+    """
+
+    __slots__ = ("_begun", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
+        self._signs: frozenset[str] = frozenset()
+        self._begun = 0
         self.escaped = escaped
-        self.lost = 0
         self.restored = 0
 
     @classmethod
     def of(cls, originals: Mapping[str, str]) -> Placeholders:
         """The map of an earlier exchange, from what `originals` gave: for benchmarks that ask a model once."""
         made = cls()
-        made._values = dict(originals)
-        made._of = {(placeholder[1:5], value): placeholder for placeholder, value in originals.items()}
+        for placeholder, value in originals.items():
+            made._know(placeholder[1:5], placeholder[1:-1], value)
         return made
 
     def originals(self) -> dict[str, str]:
         """Placeholder -> what it stands for."""
-        return dict(self._values)
+        return {f"[{body}]": value for body, value in self._values.items()}
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
+        return f"[{self.name_for(code, value)}]"
+
+    def name_for(self, code: str, value: str) -> str:
+        """The same without brackets, where only letters, digits and hyphens may stand."""
         known = self._of.get((code, value))
         if known is not None:
             return known
         while True:
-            made = f"[{code}-{self._draw(code)}]"
-            if made not in self._values:
+            body = f"{code}-{self._draw(code)}"
+            if body not in self._values:
                 break
-        self._of[code, value] = made
-        self._values[made] = value
-        return made
+        self._know(code, body, value)
+        return body
+
+    def _know(self, code: str, body: str, value: str) -> None:
+        self._of[code, value] = body
+        self._values[body] = value
+        if not self._signs.issuperset(code):
+            self._signs = self._signs.union(code)
 
     @staticmethod
     def _draw(code: str) -> str:
@@ -114,26 +129,41 @@ class Placeholders(Withheld):
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def lost(self) -> int:
+        """See above."""
+        return max(0, self._begun - self.restored)
+
+    def is_apart(self, text: str) -> bool:
+        """Whether nothing in `text` can be, or begin, a placeholder of this map."""
+        return "-" not in text and "[" not in text and text[-1:] not in self._signs
+
     def restore(self, text: str, *, escape: bool) -> str:
         """`text` with every known placeholder replaced; `escape` when it stands inside JSON."""
 
         def original(match: re.Match[str]) -> str:
-            value = self._values.get(match[0])
+            value = self._values.get(match[1] or match[2])
             if value is None:
-                self.lost += 1
                 return match[0]
             self.restored += 1
             return _json_escaped(value) if escape else value
 
+        if "-" not in text:
+            return text
+        self._begun += sum(text.count(f"{code}-") for code in {code for code, _ in self._of})
         return _SHAPE.sub(original, text)
 
     def keep(self, text: str) -> int:
         """How many characters at the end of `text` could be the beginning of a known placeholder."""
-        start = text.rfind("[", max(0, len(text) - LENGTH + 1))
-        if start < 0:
-            return 0
-        tail = text[start:]
-        return len(tail) if any(made.startswith(tail) for made in self._values) else 0
+        for start in range(max(0, len(text) - LENGTH + 1), len(text)):
+            sign = text[start]
+            if sign == "[" or sign in self._signs:
+                rest = text[start + 1 :] if sign == "[" else text[start:]
+                if sign != "[" and len(rest) == LENGTH - 2:
+                    continue  # it is whole, and stands
+                if any(body.startswith(rest) for body in self._values):
+                    return len(text) - start
+        return 0
 
 
 def _json_escaped(value: str) -> str:

@@ -2,27 +2,38 @@
 
 Rules of this room:
 1. One pass tells that nothing is there (a few microseconds for a whole question); only then does the exact look begin.
-2. Masking starts from the caller's own messages each time, with the same map: another route, the same placeholders.
+2. Everything a model reads is masked: messages, names, tools, formats, stops (policy/outgoing). Masking starts from the
+   caller's own question each time, with the same map: another route, the same placeholders.
 3. An answer is restored on every channel and across any split; inside JSON the value is escaped again.
 4. What looks like a placeholder and is not ours stays, and is told in a notice.
+5. A long question is looked at in stretches, between which other requests are served.
 Source: docs/decisions/002-masking-is-a-rule.md; GDPR Art 5(1)(c); PIPL Art 6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.exchange import Exchange
-from isthmus.core.wire import rewrite_texts
-from isthmus.policy.detect import details, suspect
+from isthmus.policy import outgoing
+from isthmus.policy.detect import STRETCH, details, moved, stretches, suspect
 from isthmus.policy.house import House
+from isthmus.policy.numbers import Detail
 from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.wording import language_for, words
 
 VERBS = ("mask",)
 NAME = "privacy"
+FIELDS = (NAME, "fields")  # in `held`: the question's fields as the caller wrote them, where some leave changed
 _MAP = (NAME, "map")
+_DONE = (NAME, "done")
+_LONG = 16_384  # bytes of a question from which on it is looked at in stretches
+
+Find = Callable[[str], list[Detail]]
 
 
 def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage | None:
@@ -36,45 +47,104 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
             said = words("privacy", language_for(ex.language, region), region)
             ex.notices.append(said["lost"].format(n=made.lost))
 
-    return Stage(NAME, on_request=_mask, on_event=_restore, on_response=on_response)
+    return Stage(NAME, on_request=_mask, awaited=_mask_long, on_event=_restore, on_response=on_response)
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """One question as it leaves: what it was made from, its messages, the other fields that changed, the counts."""
+
+    source: bytes
+    messages: bytes
+    fields: Mapping[str, msgspec.Raw]
+    counts: Mapping[str, int]
 
 
 def _mask(ex: Exchange) -> None:
     if NAME not in ex.met:
         ex.met.append(NAME)
-    if not suspect(ex.text()):
+    data = ex.text()
+    if len(data) <= _LONG and suspect(data):
+        _leave(ex, details)
+
+
+async def _mask_long(ex: Exchange) -> None:
+    data = ex.text()
+    if len(data) <= _LONG or not suspect(data):
         return
-    made = ex.held.get(_MAP)
-    if made is None:
-        form = ex.ask.fields.get("response_format")
-        made = Placeholders(escaped=form is not None and b"json" in bytes(form))
+    known: dict[str, list[Detail]] = {}
+    if _DONE not in ex.held:
+        for text in (*ex.ask.texts(), *ex.ask.beside()):
+            if len(text) > STRETCH and "-----BEGIN" not in text:
+                known[text] = await _details_slowly(text)
+    _leave(ex, lambda text: known[text] if text in known else details(text))
+
+
+async def _details_slowly(text: str) -> list[Detail]:
+    found: list[Detail] = []
+    for start, end in stretches(text):
+        found += moved(details(text[start:end]), start)
+        await asyncio.sleep(0)
+    return found
+
+
+def _leave(ex: Exchange, find: Find) -> None:
+    """Let the question leave masked. What was made for an earlier route is used again."""
+    source = ex.rewritten or bytes(ex.ask.fields["messages"])
+    done: _Done | None = ex.held.get(_DONE)
+    if done is None or done.source != source:
+        made = ex.held.get(_MAP)
+        if made is None:
+            form = ex.ask.fields.get("response_format")
+            made = Placeholders(escaped=form is not None and b"json" in bytes(form))
+        done = ex.held[_DONE] = masked_question(source, ex.held.get(FIELDS, ex.ask.fields), made, find)
+        if len(made):
+            ex.held[_MAP] = made
+    if done.counts:
+        ex.rewritten = done.messages
+        ex.masks = dict(done.counts)
+        if done.fields:
+            own = ex.held.setdefault(FIELDS, ex.ask.fields)
+            ex.ask.fields = {**own, **done.fields}
+
+
+def masked_question(
+    source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = details
+) -> _Done:
+    """`source` (messages as JSON) and the other `fields` of a request, with placeholders of `made` for details."""
     counts: dict[str, set[str]] = {}
-
-    def change(text: str) -> str:
-        return masked(text, made, counts)
-
-    rewritten = rewrite_texts(ex.ask.fields["messages"], change)
-    if len(made):
-        ex.held[_MAP] = made
-        ex.rewritten = rewritten
-        ex.masks = {kind: len(values) for kind, values in counts.items()}
+    change = outgoing.Change(
+        lambda text: masked(text, made, counts, find), lambda text: masked(text, made, counts, find, bare=True)
+    )
+    messages = outgoing.messages(source, change)
+    changed = outgoing.fields(fields, change)
+    return _Done(source, messages, changed, {kind: len(values) for kind, values in counts.items()})
 
 
-def masked(text: str, made: Placeholders, counts: dict[str, set[str]]) -> str:
-    """`text` with its private details replaced; `counts` collects the placeholders by kind."""
-    found = details(text)
+def masked(
+    text: str, made: Placeholders, counts: dict[str, set[str]], find: Find = details, *, bare: bool = False
+) -> str:  # fmt: skip
+    """`text` with its private details replaced; `counts` collects the placeholders by kind; `bare` drops brackets."""
+    found = find(text)
     if not found:
         return text
+    stand_in = made.name_for if bare else made.stand_in
     out = []
     at = 0
-    for detail in found:
-        placeholder = made.stand_in(detail.code, text[detail.start : detail.end])
-        counts.setdefault(detail.kind, set()).add(placeholder)
-        out.append(text[at : detail.start])
+    for kind, code, start, end in found:
+        placeholder = stand_in(code, text[start:end])
+        counts.setdefault(kind, set()).add(placeholder.strip("[]"))
+        out.append(text[at:start])
         out.append(placeholder)
-        at = detail.end
+        at = end
     out.append(text[at:])
     return "".join(out)
+
+
+def own_fields(ex: Exchange) -> None:
+    """Give the question its own fields back, for a route that owes no masking (gateway.relay.enter)."""
+    own = ex.held.get(FIELDS)
+    if own is not None:
+        ex.ask.fields = own
 
 
 def _restore(ex: Exchange, channel: str, piece: str, last: bool) -> str:
@@ -84,7 +154,7 @@ def _restore(ex: Exchange, channel: str, piece: str, last: bool) -> str:
     place = (NAME, channel)
     pending = ex.held.get(place)
     text = pending + piece if pending else piece
-    if "[" not in text:
+    if made.is_apart(text):
         if pending:
             ex.held[place] = ""
         return text

@@ -320,7 +320,25 @@ def test_texts_beside_the_messages_are_found_in_any_depth():
     deep = json.loads("[" * 40 + '"deep"' + "]" * 40)
     more = {"tools": [{"function": {"name": "f", "parameters": {"p": deep}}}], "stop": "halt", "seed": 1}
     ask = asked([{"role": "user", "content": parts}, {"role": "user", "content": "alone"}], **more)
-    assert sorted(ask.beside()) == sorted(["cut in two", "function", "name", "f", "parameters", "p", "deep", "halt"])
+    around = ["function", "name", "f", "parameters", "p", "deep", "halt"]
+    assert sorted(ask.beside()) == sorted(["cut in two", "cut in two\nalone", *around])
+
+
+def test_names_ids_and_escaped_arguments_of_calls_are_read():
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"q": "\\u0061b", "n": 7}'}}
+    ask = asked(
+        [
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": "x"},
+        ]
+    )
+    assert sorted(ask.beside()) == sorted(["c1", "c1", "look", "q", "ab", "n", "7"])
+
+
+def test_what_a_person_says_over_several_messages_is_read_as_one():
+    said = [("system", "s"), ("user", "one"), ("assistant", "between"), ("user", "two"), ("user", "three")]
+    ask = asked([{"role": role, "content": text} for role, text in said])
+    assert list(ask.beside()) == ["one\ntwo", "one\ntwo\nthree"]
 
 
 @pytest.mark.parametrize("raw", [b'"\\ud800"', b"1e400", b"[" * 990 + b"]" * 990])

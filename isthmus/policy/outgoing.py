@@ -1,0 +1,105 @@
+"""Everything of a question that a model reads, walked through with one function, and written anew.
+
+Rules of this room:
+1. A text is changed in place. An identifier (a function's name, a call's id, a schema's property) is changed by its own
+   function, because partners take only letters, digits, `_` and `-` there.
+2. Tool arguments are JSON inside a string: their own strings are changed, escapes read; a number that must not leave
+   becomes a string.
+3. What a model reads as one text is looked at as one: parts of a message that only together hold a detail are joined.
+4. What did not change stays byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+_json = msgspec.json.Decoder()
+# (name of what holds it, its own name): identifiers in a request of the OpenAI chat wire.
+_IDENTIFIERS = frozenset((
+    ("function", "name"), ("tools", "name"), ("tool_choice", "name"), ("json_schema", "name"), ("messages", "name"),
+    ("messages", "tool_call_id"), ("tool_calls", "id"),
+))  # fmt: skip
+_WORDS = frozenset(("role", "type"))  # words of the wire itself; encrypted_content is read by its maker alone
+
+
+class Change(NamedTuple):
+    """What is done to a text, and to an identifier."""
+
+    text: Callable[[str], str]
+    name: Callable[[str], str]
+
+
+def messages(raw: bytes | msgspec.Raw, change: Change) -> bytes:
+    """The `messages` of a request as JSON, changed."""
+    found = _json.decode(raw)
+    walked = _walk(found, change, "messages")
+    return msgspec.json.encode(walked) if walked != found else bytes(raw)
+
+
+def fields(asked: Mapping[str, msgspec.Raw], change: Change) -> dict[str, msgspec.Raw]:
+    """Those other fields of a request that changed. Fields without a string, and the model's name, are passed over."""
+    changed = {}
+    for name, raw in asked.items():
+        content = bytes(raw)
+        if name in ("messages", "model") or b'"' not in content:
+            continue
+        found = _json.decode(content)
+        walked = _walk(found, change, name)
+        if walked != found:
+            changed[name] = msgspec.Raw(msgspec.json.encode(walked))
+    return changed
+
+
+def _walk(value: Any, change: Change, holder: str, key: str = "") -> Any:
+    if isinstance(value, str):
+        if key == "encrypted_content" or (key in _WORDS and value.isidentifier()):
+            return value
+        if key == "arguments":
+            return arguments(value, change.text)
+        return change.name(value) if (holder, key) in _IDENTIFIERS or key == "required" else change.text(value)
+    if isinstance(value, dict):
+        inner = key or holder
+        return {change.name(name): _walk(one, change, inner, name) for name, one in value.items()}
+    if isinstance(value, list):
+        if key == "content":
+            return _parts(value, change)
+        return [_walk(one, change, key or holder, key if key == "required" else "") for one in value]
+    return value
+
+
+def _parts(parts: list[Any], change: Change) -> list[Any]:
+    """Parts of a message; rule 3."""
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    walked = [_walk(part, change, "content") for part in parts]
+    if len(texts) > 1 and len(texts) == len(parts):
+        whole = change.text("".join(texts))
+        if whole != "".join(part["text"] for part in walked):
+            return [{"type": "text", "text": whole}]
+    return walked
+
+
+def arguments(written: str, change: Callable[[str], str]) -> str:
+    """Tool arguments, changed inside; what is no JSON is changed as the text it is."""
+    try:
+        found = _json.decode(written.encode("utf-8", "surrogatepass"))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return change(written)
+    inside = _inside(found, change)
+    return msgspec.json.encode(inside).decode() if inside != found else written
+
+
+def _inside(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): _inside(one, change) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_inside(one, change) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        shown = str(value)
+        changed = change(shown)
+        return value if changed == shown else changed
+    return value
