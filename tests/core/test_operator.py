@@ -97,7 +97,7 @@ def test_without_a_file_the_house_rehearses(tmp_path):
 
 
 def test_the_ledger_acknowledges_as_the_operator_says() -> None:
-    assert operator.rehearsal().ledger.ack == "queued"
-    assert operator.parse('[ledger]\nack = "durable"', "here").ledger.ack == "durable"
+    assert rehearsal().ledger.ack == "queued"
+    assert parse('[ledger]\nack = "durable"', "here").ledger.ack == "durable"
     with pytest.raises(Refusal, match="bad_law"):
-        operator.parse('[ledger]\nack = "never"', "here")
+        parse('[ledger]\nack = "never"', "here")

@@ -7,7 +7,8 @@ import pytest
 
 from isthmus.core.clock import SystemClock
 from isthmus.core.errors import Refusal
-from isthmus.ledger import read, segments, shard
+from isthmus.ledger import prints, read, segments, shard
+from isthmus.ledger.prints import Printed
 from isthmus.ledger.segments import Ledger
 
 
@@ -73,6 +74,45 @@ def test_a_future_is_done_when_its_entry_is_on_disk(folder, clock, make):
 
     assert all(asyncio.run(many()))
     ledger.close()
+
+
+def test_an_entry_can_be_queued_and_waited_for_in_one(folder, clock, make, broken_disk):
+    ledger = Ledger.open(folder, "w0", clock)
+
+    async def answer(name):
+        await ledger.committed(make(name))
+        return name in ids(folder)
+
+    assert asyncio.run(answer("one"))
+    broken_disk()
+    with pytest.raises(Refusal, match="ledger_failed"):
+        asyncio.run(answer("two"))
+    with pytest.raises(Refusal, match="ledger_failed"):
+        asyncio.run(answer("three"))
+    assert "three" not in ids(folder)
+    ledger.close()
+
+
+def test_a_fingerprint_is_drawn_after_its_receipt_is_on_disk(folder, clock, make):
+    ledger = Ledger.open(folder, "w0", clock)
+    seen = []
+
+    def draw():
+        seen.append(ids(folder))
+        return list(range(64))
+
+    ledger.append(Printed(make("w0-1-1", route="r"), draw))
+    ledger.close()
+    assert seen == [["w0-1-1"]]
+    assert prints.find(folder, [list(range(64))]).receipt == "w0-1-1"
+
+
+def test_no_fingerprint_is_drawn_of_what_could_not_be_written(folder, clock, make, broken_disk):
+    ledger = Ledger.open(folder, "w0", clock)
+    broken_disk()
+    ledger.append(Printed(make("w0-1-1"), pytest.fail))
+    ledger.close()
+    assert ledger.failed == "Input/output error"
 
 
 def test_nothing_is_acknowledged_after_the_disk_failed(folder, clock, make, broken_disk):
