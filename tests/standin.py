@@ -25,7 +25,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from standin_wires import SECRET, embeddings, image, script, speak, wire_of
+from standin_wires import SECRET, UNKNOWN_MODEL, embeddings, image, script, speak, wire_of
 
 REFUSALS = ("moderated", "busy", "quota", "overloaded", "caller")
 
@@ -134,6 +134,8 @@ class StandIn:
             return False
         if name == "status":
             return await plain(writer, int(value), {"error": {"message": SECRET, "code": "x"}})
+        if model.startswith(UNKNOWN_MODEL):
+            return await plain(writer, 404, wire.refusal("caller")[1])
         if name in REFUSALS:
             return await plain(writer, *wire.refusal(name))
         if name == "garbage":

@@ -13,6 +13,8 @@ CALLS = [
     {"id": "call_1", "name": "weather", "arguments": '{"city":"Paris"}'},
     {"id": "call_2", "name": "clock", "arguments": '{ "zone" : "CET", "24h":true }'},
 ]
+SENTENCES = {"Use the tool.": "tools", "Count from 1": "limit"}  # what a person would ask for the same
+UNKNOWN_MODEL = "no-such-model"
 SECRET = "secret upstream text"
 
 
@@ -50,6 +52,9 @@ def parts(call):
 
 def script(last):
     """The word that chooses what happens, and its value."""
+    for sign, name in SENTENCES.items():
+        if sign in last:
+            return name, ""
     name, _, value = last.split(" ")[0].partition(":") if last else ("plain", "", "")
     return name, value
 
@@ -60,6 +65,8 @@ def speak(texts, model, limit):
     name, _ = script(last)
     calls = {"tools": CALLS[:1], "twotools": CALLS}.get(name, ())
     text = last[len(name) + 1 :] if name in ("say", "echo") else "Hello from the stand-in."
+    if "Count from 1" in last:
+        text = ", ".join(map(str, range(1, 201)))
     reasoning = "Thinking." if name == "reason" else ""
     return Speech(model, text, reasoning, calls, name == "hit", words(*texts), limit if name == "limit" else None)
 

@@ -17,10 +17,10 @@ from isthmus.partners import canonical
 from isthmus.partners.asked import Asked, arguments_of, cannot, given, schema_of, text_of
 from isthmus.partners.finish import finish
 from isthmus.partners.judge import judge
-from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
+from isthmus.partners.openai_chat import BrokenAnswerError, path, read_answer, read_chunk
 from isthmus.partners.sealed import seal, unseal
 
-__all__ = ("BrokenAnswerError", "Reader", "head", "judge", "read_answer", "read_chunk", "to_chat", "write_body")
+__all__ = ("BrokenAnswerError", "Reader", "head", "judge", "path", "read_answer", "read_chunk", "to_chat", "write_body")
 
 NAME = "anthropic"
 VERSION = "2023-06-01"

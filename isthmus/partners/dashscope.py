@@ -19,9 +19,9 @@ from isthmus.partners.asked import Asked, text_of
 from isthmus.partners.fields import FIELDS
 from isthmus.partners.finish import CALLS, FAILED, STOP, finish
 from isthmus.partners.judge import is_error, judge
-from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
+from isthmus.partners.openai_chat import BrokenAnswerError, path, read_answer, read_chunk
 
-__all__ = ("BrokenAnswerError", "Reader", "head", "judge", "read_answer", "read_chunk", "to_chat", "write_body")
+__all__ = ("BrokenAnswerError", "Reader", "head", "judge", "path", "read_answer", "read_chunk", "to_chat", "write_body")
 
 _PASSED = (
     "temperature", "top_p", "seed", "presence_penalty", "logprobs", "top_logprobs", "parallel_tool_calls",

@@ -20,7 +20,10 @@ from isthmus.partners.finish import FAILED
 from isthmus.partners.judge import is_error, judge
 from isthmus.partners.schema import Habits
 
-__all__ = ("FIELDS", "OWN", "BrokenAnswerError", "bare", "dropped", "judge", "read_answer", "read_chunk", "write_body")
+__all__ = (
+    "FIELDS", "OWN", "BrokenAnswerError", "bare", "dropped", "head", "judge", "path", "read_answer", "read_chunk",
+    "write_body",
+)  # fmt: skip
 
 _answer = msgspec.json.Decoder(Answer)
 _chunk = msgspec.json.Decoder(Chunk)
@@ -66,6 +69,17 @@ _STREAM = {
     "each": b',"stream":true,"stream_options":{"include_usage":true,"chunk_include_usage":true}',
     "unasked": b',"stream":true',
 }
+
+
+def head(route: Route, secret: str, *, stream: bool = False) -> bytes:
+    """The header lines that carry the key, as the partner's file says."""
+    name = (route.facts.get("habits") or _USUAL).auth
+    return f"{name}: {'Bearer ' if name == 'Authorization' else ''}{secret}\r\n".encode()
+
+
+def path(route: Route, *, stream: bool = False) -> str:
+    """Where a request goes."""
+    return route.path
 
 
 def tidy(messages: bytes | msgspec.Raw, habits: Habits, ex: Exchange) -> bytes | msgspec.Raw:

@@ -13,9 +13,9 @@ from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
 from isthmus.core.wire import Usage
 from isthmus.partners.judge import judge
-from isthmus.partners.openai_chat import BrokenAnswerError
+from isthmus.partners.openai_chat import BrokenAnswerError, head, path
 
-__all__ = ("PASSED", "BrokenAnswerError", "judge", "read_vectors", "write_body")
+__all__ = ("PASSED", "BrokenAnswerError", "head", "judge", "path", "read_vectors", "write_body")
 
 PASSED = ("dimensions", "encoding_format")
 

@@ -12,10 +12,10 @@ import msgspec
 from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
 from isthmus.partners.judge import judge
-from isthmus.partners.openai_chat import BrokenAnswerError
+from isthmus.partners.openai_chat import BrokenAnswerError, head, path
 from isthmus.partners.schema import Habits
 
-__all__ = ("PASSED", "BrokenAnswerError", "judge", "read_pictures", "write_body")
+__all__ = ("PASSED", "BrokenAnswerError", "head", "judge", "path", "read_pictures", "write_body")
 
 PASSED = ("background", "output_format", "quality", "response_format", "size", "style")
 MARK = "watermark"

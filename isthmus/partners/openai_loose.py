@@ -16,13 +16,26 @@ from isthmus.core.sse import DONE
 from isthmus.partners.openai_chat import (
     BrokenAnswerError,
     dropped,
+    head,
     judge,
+    path,
     read_answer,
     read_chunk,
     write_body,
 )
 
-__all__ = ("BrokenAnswerError", "Reader", "dropped", "judge", "read_answer", "read_chunk", "to_chat", "write_body")
+__all__ = (
+    "BrokenAnswerError",
+    "Reader",
+    "dropped",
+    "head",
+    "judge",
+    "path",
+    "read_answer",
+    "read_chunk",
+    "to_chat",
+    "write_body",
+)
 
 _generic = msgspec.json.Decoder()
 

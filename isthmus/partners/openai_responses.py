@@ -17,10 +17,10 @@ from isthmus.partners import canonical
 from isthmus.partners.asked import Asked, cannot, given, schema_of, text_of
 from isthmus.partners.finish import CALLS, UNKNOWN, finish
 from isthmus.partners.judge import judge
-from isthmus.partners.openai_chat import BrokenAnswerError, read_answer, read_chunk
+from isthmus.partners.openai_chat import BrokenAnswerError, head, path, read_answer, read_chunk
 from isthmus.partners.sealed import seal, unseal
 
-__all__ = ("BrokenAnswerError", "Reader", "judge", "read_answer", "read_chunk", "to_chat", "write_body")
+__all__ = ("BrokenAnswerError", "Reader", "head", "judge", "path", "read_answer", "read_chunk", "to_chat", "write_body")
 
 NAME = "responses"
 LEAST = 16  # the smallest max_output_tokens there
