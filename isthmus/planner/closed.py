@@ -288,7 +288,7 @@ def _fields(of: object) -> dict[str, object]:
 
 def _notes(house: House, at: Knobs, chips: Sequence[str]) -> tuple[str, ...]:
     notes = [
-        f"Cache hits ({at.cache.value:.0%}) and utilisation ({at.utilisation.value:.0%}) are the same for each accelerator.",
+        f"Cache hits {at.cache.value:.0%} and utilisation {at.utilisation.value:.0%}: the same for each accelerator.",
         "Throughput is a roofline sum with fitted efficiencies; `isthmus plan validate` prints its error per point.",
     ]
     notes += [

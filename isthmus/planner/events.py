@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from math import exp, inf
 from typing import NamedTuple
 
-from isthmus.planner.world import World
+from isthmus.planner.world import Ask, World
 from isthmus.routing.choose import AUTO
 
 SOON_S = 1.0  # a replica with a longer queue is passed over for the next lawful site
@@ -119,6 +119,12 @@ class Loop:
         self.ready = [at + seconds for at in self.ready]
         self.waiting[:] = [(end + seconds, k, r) for end, k, r in self.waiting]
 
+    def _home(self, ask: Ask) -> int:
+        """Where a class of questions goes while all is well, and so where its conversations are cached."""
+        assert ask.decision is not None
+        order = [self.world.number[plan.route.name] for plan in ask.decision.plans]
+        return next((site for site in order if self.world.replicas[site]), order[0])
+
     def _lose(self, outcome: Outcome) -> list[tuple[float, int]]:
         """The sites are gone: their streams break and are asked again."""
         gone = {self.first[s] + r for s in self.loss.sites for r in range(self.world.replicas[s])}
@@ -132,13 +138,11 @@ class Loop:
     def _placer(self, arrivals: Arrivals, outcome: Outcome) -> Callable[[int, float, bool], None]:
         """The function that places request k; everything it reads is local."""
         world, habits, loss = self.world, self.habits, self.loss
-        asks = [
-            None if ask.decision is None else (ask.gateway, ask.decision, world.delay[ask.gateway])
-            for ask in world.asks
-        ]
+        asks = [None if ask.decision is None else (ask.gateway, ask.decision, self._home(ask)) for ask in world.asks]
         choose = [gateway.chooser.choose for gateway in world.gateways]
         breakers = [gateway.breakers for gateway in world.gateways]
         number, speed, counts, first = world.number, world.speed, self.counts, self.first
+        delay = world.delay
         ready, inside, waiting = self.ready, self.inside, self.waiting
         classes, into, out = arrivals.asks, arrivals.into, arrivals.out
         one, two = arrivals.first, arrivals.second
@@ -151,9 +155,9 @@ class Loop:
             ask = asks[classes[k]]
             if ask is None:
                 return
-            gateway, decision, delay = ask
+            gateway, decision, home = ask
             plans = choose[gateway](decision, AUTO)
-            home, spent, tried, alive = -1, 0.0, 0, False
+            spent, tried, alive = 0.0, 0, False
             for hurry in (False, True):
                 for plan in plans:
                     name = plan.route.name
@@ -161,8 +165,6 @@ class Loop:
                     count = counts[s]
                     if not count:
                         continue
-                    if home < 0:
-                        home = s
                     tried += not hurry
                     if now >= lost_at and s in lost:
                         if not hurry:
@@ -193,7 +195,7 @@ class Loop:
                     shown = begin + work / fast.alone + step
                     heappush(waiting, (shown + out[k] * step, k, r))
                     sites[k] = s
-                    ttft[k] = shown - now + delay[s]
+                    ttft[k] = shown - now + delay[gateway][s]
                     token[k] = step
                     tries[k] = tried
                     if again:

@@ -92,12 +92,24 @@ class House:
             own = frozenset(site.name for site in self.sites if site.region == region)
             kept = self._kept(region, at)
             load = curve(self.scenario, region, at.peak)
+            narrow = self._narrow(region)
             for sites, share in self.shares[region].items():
                 if sites:
-                    apart = own if region == APART else sites - mainland or sites
-                    where = {"free": everywhere, "pinned": own, "lawful": sites, "mainland apart": apart}[regime]
+                    apart = own if region == APART else (narrow or sites) - mainland or sites
+                    where = {"free": everywhere, "pinned": own, "lawful": narrow or sites, "mainland apart": apart}[
+                        regime
+                    ]
                     found.append(Group(region, where, [value * share * kept for value in load]))
         return found
+
+    def _narrow(self, region: str) -> frozenset[str]:
+        """Sites that may serve all of this region's questions; each set's own where none may.
+
+        Gateways send every question to its nearest lawful site, so that one which could go further takes no less room
+        there. Capacity is therefore planned as if none could.
+        """
+        sets = [sites for sites in self.shares[region] if sites]
+        return frozenset.intersection(*sets) if sets else frozenset()
 
     def engine(self, chip: str, at: Knobs) -> Engine:
         """The engine of this scenario's model on `chip`."""

@@ -161,7 +161,9 @@ def _asks(house: House, gateways: Sequence[Gateway]) -> list[Ask]:
 def _speed(house: House, at: Knobs, chip: str, part: float) -> Speed:
     """One replica on `chip`; `part` slows or quickens it (see the head)."""
     found, h = house.engine(chip, at), hardware(chip)
-    read, write = found.seconds(house.lengths.mean_in, house.lengths.mean_out, at.cache.value)
+    # Pools are cut for the hour after a loss, when a part of the questions finds no cache.
+    cold = figure("traffic.toml", "failover", "cold").value if house.scenario.spare != "none" else 0.0
+    read, write = found.seconds(house.lengths.mean_in, house.lengths.mean_out, at.cache.value * (1 - cold))
     reading = GPUS * read / (read + write)
     writing = GPUS - reading
     factor = at.roofline.value * part
