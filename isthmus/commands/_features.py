@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from isthmus import node
-from isthmus.commands.ask import agreed, find_key
+from isthmus.commands.ask import agreed, find_key, terminal_language, told
 from isthmus.core import config as settings
 from isthmus.core.errors import Refusal
 from isthmus.device.device import Device
@@ -56,13 +56,15 @@ def open_device(*, mode: str, region: str, age: str = "", url: str = "", yes: bo
     running = None if url else node.running(config)
     console = Console(stderr=True)
     given: dict[str, Any] = {"mode": mode, "region": region, "age": age, "config": config, "say": console.print}
+    given["language"] = terminal_language()
     if yes or (ask and sys.stdin.isatty()):
         given["agree"] = _agree(yes=yes)
     if url:
         given |= {"url": url, "key": find_key(config, "")}
     elif running is not None:
         key = find_key(config, "")
-        headers = {name: value for name, value in {"isthmus-region": region, "isthmus-age": age}.items() if value}
+        named = {"isthmus-region": region, "isthmus-age": age, "accept-language": terminal_language()}
+        headers = {name: value for name, value in named.items() if value}
         voice = Voice(running.url, key, model="private", tier="private", badge="On this machine", headers=headers)
         given |= {"url": running.url, "key": key, "model": "partner", "voice": voice}
     return Device(**given)
@@ -104,7 +106,7 @@ def about(result: Result[Any], console: Console) -> None:
     console.print(f"  answered by  {result.badge} ({result.source}, {result.tier})", markup=False, style="dim")
     if result.label:
         console.print(f"  label        {result.label}", markup=False, style="dim")
-    for notice in result.notices:
+    for notice in told(result.notices):
         console.print(f"  notice       {notice}", markup=False, style="dim")
     console.print(f"  why          {'; '.join(result.why)}", markup=False, style="dim" if result.sure else "yellow")
     if result.receipt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +19,7 @@ from isthmus.device.client import Client, Reply
 from isthmus.node import running
 
 NAME = "ask"
+_PLACEHOLDER = re.compile(r"(?<![\w-])rehearsal(?![\w-])")  # the word that stands in operator.toml for an unknown fact
 SHEETS = 3  # consents that one question may need: recipient, sensitive details, guardian
 
 
@@ -29,7 +32,9 @@ def command(
     feature: Annotated[str, typer.Option(help="What the question is for.")] = "assistant",
     age: Annotated[str, typer.Option(help="Age in years, or an age band.")] = "",
     data: Annotated[str, typer.Option(help="none, personal or sensitive.")] = "",
-    language: Annotated[str, typer.Option(help="Language of notices and consent sheets, e.g. zh-CN.")] = "",
+    language: Annotated[
+        str, typer.Option(help="Of notices and consent sheets, e.g. zh-CN (else the terminal's).")
+    ] = "",
     consent: Annotated[str, typer.Option(help="Id of a consent that was given.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Give the consent that is asked for, this once.")] = False,
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 512,
@@ -45,7 +50,7 @@ def command(
         "isthmus-age": age,
         "isthmus-data": data,
         "isthmus-consent": consent,
-        "accept-language": language,
+        "accept-language": language or terminal_language(),
     }
     given = {name: value for name, value in headers.items() if value}
     node = running(config)
@@ -115,6 +120,22 @@ def agreed(sheet: dict[str, Any]) -> bool:
     return typer.confirm(f"{buttons['yes']} (y) / {buttons['no']} (n)", default=False, err=True)
 
 
+def terminal_language(environ: Mapping[str, str] = os.environ) -> str:
+    """The language of this terminal, by POSIX locale: a sheet and the prompt below it are then in one."""
+    named = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "zh-CN" if named.startswith("zh") else "en"
+
+
+def told(notices: Sequence[str]) -> list[str]:
+    """Notices for a terminal: those that still hold a placeholder of the rehearsal are told in one line."""
+    real = [each for each in notices if not _PLACEHOLDER.search(each)]
+    open_ = len(notices) - len(real)
+    if open_:
+        many = "notices need facts" if open_ > 1 else "notice needs a fact"
+        real.append(f"rehearsal: {open_} {many} that the operator has not stated yet (isthmus doctor lists them)")
+    return real
+
+
 def give(url: str, key: str, headers: dict[str, str], sheet: dict[str, Any]) -> str:
     """Give the consent that the sheet asks for, for this question. Returns its id."""
     fields = {**sheet["consent"], "feature": headers["isthmus-feature"], "language": sheet["language"]}
@@ -133,7 +154,7 @@ def show(reply: Reply, *, as_json: bool, live: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n  answered by  {about['badge']} ({about['source']}, {about['model']})", markup=False)
     console.print(f"  label        {about['label'] or 'none is asked for here'}", markup=False)
-    for notice in about["notices"]:
+    for notice in told(about["notices"]):
         console.print(f"  notice       {notice}", markup=False)
     if about["masked"]:
         masked = ", ".join(f"{name} {count}" for name, count in about["masked"].items())

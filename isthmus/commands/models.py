@@ -44,6 +44,11 @@ class Meter:
         """Print one line above the bar."""
         self._console.print(line, highlight=False)
 
+    def full(self) -> None:
+        """Fill the bar: what came was checked, and is whole."""
+        total = self._bar.tasks[0].total
+        self._bar.update(self._task, completed=total or 0)
+
     def progress(self, done: int, total: int) -> None:
         """Show `done` of `total` bytes."""
         self._bar.update(self._task, completed=done, total=total, visible=True)
@@ -80,12 +85,14 @@ def list_models(json: Json = False) -> None:
     table = Table(box=None)
     for column in ("model", "size", "memory", "licence", "languages", "here"):
         table.add_column(column, no_wrap=True)
-    table.add_column("note")
     for row in rows:
         size, memory = f"{row['size'] / 1e6:,.0f} MB", f"{row['memory_mb']:,} MB"
         here = "yes" if row["here"] else "no"
-        table.add_row(row["id"], size, memory, row["licence"], ", ".join(row["languages"]), here, row["note"])
-    Console().print(table)
+        table.add_row(row["id"], size, memory, row["licence"], ", ".join(row["languages"]), here)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for row in rows:
+        console.print(f"  {row['id']}: {row['note']}", style="dim", highlight=False)
 
 
 @app.command()
@@ -94,6 +101,7 @@ def pull(model: Model = catalogue.DEFAULT, json: Json = False) -> None:
     entry = catalogue.find(model, catalogue.load())
     with Meter() as meter:
         path = _store().pull(model, entry, say=meter.say, progress=meter.progress)
+        meter.full()
     if json:
         _print_json({"id": model, "path": str(path), "sha256": entry.sha256, "size": entry.size})
     else:

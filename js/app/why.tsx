@@ -55,7 +55,7 @@ export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void })
       {origin.notices.length > 0 && (
         <section>
           <h3>{w.notices}</h3>
-          {origin.notices.map((notice) => <p class="small"><bdi>{spoken(notice, language)}</bdi></p>)}
+          {origin.notices.map((notice) => <p class="small"><bdi>{spoken(notice.replace(/(?<![\w-])rehearsal(?![\w-])/g, w.placeholder), language)}</bdi></p>)}
         </section>
       )}
       {rules.length > 0 && <Rules rules={rules} />}

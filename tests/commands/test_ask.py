@@ -147,3 +147,18 @@ def test_the_key_is_the_given_one_else_the_environments_else_the_houses(tmp_path
     monkeypatch.setenv("ISTHMUS_KEY", "isk_environment")
     assert ask.find_key(config, "") == "isk_environment"
     assert ask.find_key(config, "isk_given") == "isk_given"
+
+
+def test_the_sheet_is_asked_for_in_the_language_of_the_terminal():
+    assert ask.terminal_language({"LANG": "zh_CN.UTF-8"}) == "zh-CN"
+    assert ask.terminal_language({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}) == "en"
+    assert ask.terminal_language({}) == "en"
+
+
+def test_placeholders_of_the_rehearsal_are_told_in_one_line():
+    notices = ["Model: M, filing number rehearsal", "Complaints: rehearsal", "AI-generated"]
+    assert ask.told(notices) == [
+        "AI-generated",
+        "rehearsal: 2 notices need facts that the operator has not stated yet (isthmus doctor lists them)",
+    ]
+    assert ask.told(["AI-generated"]) == ["AI-generated"]

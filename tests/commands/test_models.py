@@ -87,7 +87,7 @@ def test_the_list_for_a_person_says_what_is_here(home: Path, capsys: pytest.Capt
     assert code == 0
     lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
     assert "yes" in lines[catalogue.DEFAULT]
-    assert "Short note." in lines[catalogue.DEFAULT]
+    assert "Short note." in out
     assert " no " in lines["gone"]
 
 

@@ -79,7 +79,7 @@ export function Lines({ at, lines, limit, unit, high = 190, log = true }: { at: 
         scales: { x: { time: true }, y: log ? { distr: 3, range: (_u, low, top) => [10 ** Math.floor(Math.log10(Math.max(low || 1, 1e-6))), 10 ** Math.ceil(Math.log10(Math.max(top || 10, 1e-5)))] } : { range: (_u, _low, top) => [0, (top || 1) * 1.1] } },
         axes: [
           { stroke: ink2, font, grid: { show: false }, ticks: { show: false }, values: (_u, values) => values.map((value) => new Date(value * 1000).toISOString().slice(11, 16)), space: 80 },
-          { stroke: ink2, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 56, values: (_u, values) => values.map((value) => (value === null || (log && Math.log10(value) % 1 !== 0) ? "" : value.toLocaleString("en-US"))) },
+          { stroke: ink2, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 56, filter: (_u, splits) => splits.map((value) => (log && Math.abs(Math.log10(value) % 1) > 1e-9 ? null : value)), values: (_u, values) => values.map((value) => (value === null || (log && Math.log10(value) % 1 !== 0) ? "" : value.toLocaleString("en-US"))) },
         ],
         series: [{}, ...lines.map((each) => ({ stroke: each.strong ? ink : ink2, width: each.strong ? 1.8 : 1.3, points: { show: at.length < 3 } })), ...(limit ? [{ stroke: warn, width: 1.3, dash: [5, 4], points: { show: false } }] : [])],
         hooks: {
