@@ -53,7 +53,10 @@ class Replica(msgspec.Struct, frozen=True):
 
 
 class Ticket:
-    """One request at one replica. `expected` is the predicted TTFT in seconds, `hit` the blocks believed cached, `units` the rest."""
+    """One request at one replica. `expected` is the predicted TTFT in seconds.
+
+    `hit` counts the blocks that are believed cached, `units` is the rest of the prompt.
+    """
 
     __slots__ = ("at", "expected", "fresh", "hit", "name", "number", "open", "queue", "units", "work")
 
@@ -198,6 +201,15 @@ class Picker:
     def index_blocks(self) -> int:
         """Blocks in the prefix index, over all replicas."""
         return len(self._index)
+
+    def room(self) -> float:
+        """The share of all limits that is free, 0 to 1, over replicas that take requests."""
+        most = inside = 0
+        for seat in self.seats():
+            if seat.up and not seat.draining:
+                most += max(seat.limit.limit, seat.inside)
+                inside += seat.inside
+        return 1.0 - inside / most if most else 0.0
 
     # One request
 

@@ -1,0 +1,305 @@
+"""Replicas behind one route: who they are, how they are, and which of them answers this request.
+
+Rules of this room:
+1. A route names a fleet by its host (HOST); the fleet's board lists addresses. A caller never names one.
+2. Probes run beside requests, each EVERY_S; picking is routing.picker, which waits for nothing.
+3. Until something was shown, a request whose replica went away goes to another: freely if it was never sent, ONCE if it
+   may be what broke that replica, and within a budget of a tenth of all requests, so that failures do not multiply.
+4. When every replica is at its limit, requests wait in order of class; a lower class is refused earlier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from secrets import token_bytes
+
+import httptools
+import msgspec
+
+from isthmus.core.decision import Plan, Route
+from isthmus.core.exchange import Exchange
+from isthmus.gateway.admission import CLASSES, HEADER
+from isthmus.gateway.door import Door
+from isthmus.gateway.head import Request
+from isthmus.gateway.relay import Corridor, open_stream
+from isthmus.gateway.stream import Stream
+from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, UpstreamError
+from isthmus.gateway.voice import Voice
+from isthmus.routing.picker import Picker, Replica, Ticket
+from isthmus.routing.prefix import chain, seed
+from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
+
+HOST = "fleet.localhost"
+ONCE = 1  # repeats of a request that was sent to a replica which then broke off
+BUDGET = 0.1
+SPARE = 10.0  # repeats saved up in quiet times
+LOOK_S = 0.02  # between two looks for a free replica
+PROBE_S = 1.0
+_LOADING, _FULL = 503, 429
+_BUSY = Answer(_FULL, {b"retry-after": b"1"}, b"", False)
+
+
+class Probe(asyncio.Protocol):
+    """One kept connection to one replica's measures page."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+        self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
+        self._transport: asyncio.Transport | None = None
+        self.on_body = self._body.append
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body. Raises OSError when the connection ends first."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError
+        self._body.clear()
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiter
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.close()
+
+    def on_message_complete(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result((self._parser.get_status_code(), b"".join(self._body)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ConnectionResetError())
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class First:
+    """A sink that tells the picker of the first token, and passes everything on."""
+
+    __slots__ = ("_home", "_stream", "_ticket")
+
+    def __init__(self, home: Replicas, ticket: Ticket, stream: Stream) -> None:
+        self._home = home
+        self._ticket = ticket
+        self._stream = stream
+
+    def feed(self, data: bytes) -> None:
+        self._home.first(self._ticket)
+        self._stream.feed(data)
+
+
+class Replicas:
+    """The live replicas of one fleet. `board` is the file that its keeper writes, `key` what its engines ask for."""
+
+    def __init__(self, board: Path, key: str, picker: Picker) -> None:
+        self._board = board
+        self._key = key
+        self._picker = picker
+        self._listed: dict[str, Listed] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._watches: dict[str, Watch] = {}
+        self._probes: dict[str, asyncio.Task[None]] = {}
+        self._salt = token_bytes(16)
+        self._seeds: dict[tuple[str, str], int] = {}
+        self._read_at = 0
+        self._budget = SPARE
+        self.asked = self.repeated = 0
+
+    # Beside requests
+
+    async def keep(self) -> None:
+        """Follow the board and the replicas' health, until cancelled."""
+        try:
+            while True:
+                self.follow()
+                now = asyncio.get_running_loop().time()
+                for name, watch in self._watches.items():
+                    (self._picker.up if watch.usable(now) else self._picker.down)(name)
+                self._picker.refresh()
+                await asyncio.sleep(EVERY_S)
+        finally:
+            for probe in self._probes.values():
+                probe.cancel()
+
+    def follow(self) -> None:
+        """Read the board anew if it changed. One that cannot be read changes nothing."""
+        try:
+            at = self._board.stat().st_mtime_ns
+            if at == self._read_at:
+                return
+            board = msgspec.json.decode(self._board.read_bytes(), type=Board)
+        except (OSError, msgspec.MsgspecError):
+            return
+        self._read_at = at
+        now = asyncio.get_running_loop().time()
+        listed = {each.name: each for each in board.replicas}
+        for name in set(self._listed) - set(listed):
+            self._picker.remove(name)
+            self._probes.pop(name).cancel()
+            del self._watches[name]
+        for name, each in listed.items():
+            self._picker.add(Replica(name, each.room, each.slots, role=each.role, adapters=each.adapters))
+            if each.draining:
+                self._picker.drain(name)
+            if name not in self._watches:
+                self._watches[name] = Watch(now)
+                self._picker.down(name)
+                self._probes[name] = asyncio.get_running_loop().create_task(self._watch(each))
+        self._listed = listed
+        self._routes.clear()
+
+    async def _watch(self, listed: Listed) -> None:
+        """Probe one replica, over one kept connection, until cancelled."""
+        loop = asyncio.get_running_loop()
+        head = f"Host: {listed.host}\r\nAuthorization: Bearer {self._key}\r\n\r\n"
+        request = f"GET {listed.metrics} HTTP/1.1\r\n{head}".encode()
+        probe: Probe | None = None
+        while True:
+            try:
+                if probe is None:
+                    _, probe = await loop.create_connection(Probe, listed.host, listed.port)
+                status, body = await asyncio.wait_for(probe.ask(request), PROBE_S)
+            except TimeoutError:
+                status, body = 0, b""  # silence: the watch decides what it means
+            except OSError:
+                status, body = _LOADING, b""
+            self._hear(listed, status, body)
+            if status != 200 and probe is not None:
+                probe.close()
+                probe = None
+            await asyncio.sleep(EVERY_S)
+
+    def _hear(self, listed: Listed, status: int, body: bytes) -> None:
+        watch = self._watches.get(listed.name)
+        if watch is None:
+            return
+        if status == _LOADING:
+            watch.refused()
+        elif status:
+            watch.answered(asyncio.get_running_loop().time())
+            self._picker.heard(listed.name, read(body, listed.names) if status == 200 else Load())
+
+    # One request
+
+    async def send(
+        self, c: Corridor, ex: Exchange, plan: Plan, wire: bytes, request: Request, door: Door, voice: Voice | None
+    ) -> tuple[Answer | str, Stream | None]:
+        """One exchange with the best replica; what gateway.relay.send does with a single address."""
+        tried: set[str] = set()
+        repeats = 0
+        self.asked += 1
+        self._budget = min(SPARE, self._budget + BUDGET)
+        keys, size = self.prefix(ex, plan.route)
+        while True:
+            ticket = await self.seat(c, keys, size, request, tried)
+            if ticket is None:
+                return ("unavailable" if tried or not self._listed else _BUSY), None
+            route = self._route(plan.route, ticket.name)
+            stream = None
+            sent = False
+            try:
+                connection = c.pool.take(route) or await c.pool.acquire(route)
+                if ex.stream:
+                    stream = open_stream(c, ex, plan, request, door, voice)
+                    stream.connection = connection
+                door.reader = connection
+                sent = True
+                try:
+                    got = await connection.exchange(wire, None if stream is None else First(self, ticket, stream))
+                finally:
+                    c.pool.release(route, connection)
+                if got.status != _LOADING:
+                    self._picker.done(ticket)
+                    return got, stream
+                word = "unavailable"
+            except UpstreamError as error:
+                word = error.word
+                if sent and connection.reused and word == "unavailable" and not connection.started:
+                    continue  # a kept connection that had died; the replica itself may be well
+            finally:
+                self._picker.lost(ticket)  # nothing, when it is done
+            self.suspect(ticket.name)
+            tried.add(ticket.name)
+            if stream is not None and stream.committed:
+                return word, stream
+            if word not in ("unavailable", "lost") or not self._may_repeat(sent=sent, repeats=repeats):
+                return word, stream
+            repeats += sent
+            self.repeated += 1
+
+    async def seat(self, c: Corridor, keys: list[int], size: int, request: Request, tried: set[str]) -> Ticket | None:
+        """A ticket for a replica, waiting for one while the class of the request allows it."""
+        share = CLASSES.get(request.headers.get(HEADER, b"interactive"), 1.0)
+        end = c.clock.monotonic() + ENGINE_PATIENCE * share
+        while True:
+            if not self._listed:
+                self.wake()
+            elif share < 1.0 and self._picker.room() < 1.0 - share:
+                return None  # a lower class does not wait where a higher one may want in
+            else:
+                ticket = self._picker.pick(keys, size, without=tried)
+                if ticket is not None:
+                    return ticket
+            if c.clock.monotonic() >= end:
+                return None
+            await asyncio.sleep(LOOK_S)
+
+    def prefix(self, ex: Exchange, route: Route) -> tuple[list[int], int]:
+        """Keys and length of what a replica reads first: tools, then messages, in the scope of tenant and region."""
+        scope = (ex.caller.tenant, ex.caller.region)
+        start = self._seeds.get(scope)
+        if start is None:
+            start = self._seeds[scope] = seed(self._salt, *scope)
+        fields = ex.ask.fields
+        messages = ex.rewritten or bytes(fields["messages"])
+        tools = fields.get("tools")
+        text = messages if tools is None else bytes(tools) + messages
+        return chain(text, start), len(text)
+
+    def first(self, ticket: Ticket) -> None:
+        """The first token of `ticket` has come."""
+        if not ticket.fresh:
+            self._picker.first(ticket)
+            watch = self._watches.get(ticket.name)
+            if watch is not None:
+                watch.produced(asyncio.get_running_loop().time())
+
+    def suspect(self, name: str) -> None:
+        """A request to `name` failed: nothing goes there until a probe is answered."""
+        watch = self._watches.get(name)
+        if watch is not None:
+            watch.refused()
+            self._picker.down(name)
+
+    def wake(self) -> None:
+        """Ask the keeper of a fleet that has gone to zero for a replica."""
+        with contextlib.suppress(OSError):
+            for pool in self._board.parent.glob("*.pool"):
+                pool.with_suffix(".wake").touch()
+
+    def _may_repeat(self, *, sent: bool, repeats: int) -> bool:
+        if not sent:
+            return True  # nothing reached it, so nothing multiplies
+        if repeats >= ONCE or self._budget < 1.0:
+            return False
+        self._budget -= 1.0
+        return True
+
+    def _route(self, route: Route, name: str) -> Route:
+        """The same route at one replica's address. It is no local engine to wait for: there are others."""
+        found = self._routes.get((route.name, name))
+        if found is None:
+            at = self._listed[name]
+            found = msgspec.structs.replace(route, host=at.host, port=at.port, rehearsal=False, tier="fleet")
+            self._routes[(route.name, name)] = found
+        return found
