@@ -189,9 +189,11 @@ def law_of(code: str, region: str, regions: Mapping[str, Region]) -> str:
     """The first law of the rules that this refusal can come from; "" when it is a limit of this house."""
     verbs = VERBS_OF.get(code, ())
     for name in (*region.split("+"), HOUSE_ID):
-        for rule in regions[name].rules if name in regions else ():
-            if rule.check in verbs and rule.law:
-                return f"{name}, {rule.law[0].title} {rule.law[0].article}".strip()
+        rules = [rule for rule in (regions[name].rules if name in regions else ()) if rule.check in verbs and rule.law]
+        # A consent that is missing is nearly always the one to a recipient.
+        rules.sort(key=lambda rule: rule.values.get("kind", "separate") != "separate")
+        if rules:
+            return f"{name}, {rules[0].law[0].title} {rules[0].law[0].article}".strip()
     return ""
 
 
@@ -218,7 +220,7 @@ def _sentence(count: int, known: Known) -> str:
     if not count:
         return "No query came in this time."
     rehearsal = " (rehearsal: partners are played by the local model)" if known.rehearsing else ""
-    return f"Every answer took a permitted route; none crossed a border{rehearsal}."
+    return f"Every answer took a permitted route{rehearsal}."
 
 
 def _worst(unlabelled: int, p99: float | None, needs: Iterable[Need]) -> str:

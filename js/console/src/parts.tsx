@@ -34,7 +34,7 @@ export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
 
 export function Card({ title, note, action, children, wide }: { title: string; note?: string; action?: ComponentChildren; children: ComponentChildren; wide?: boolean }) {
   return (
-    <section class={wide ? "card wide" : "card"} aria-label={title}>
+    <div class={wide ? "card wide" : "card"} role="group" aria-label={title}>
       <header>
         <h2>{title}</h2>
         {note ? <span class="note">{note}</span> : null}
@@ -42,7 +42,7 @@ export function Card({ title, note, action, children, wide }: { title: string; n
         {action}
       </header>
       {children}
-    </section>
+    </div>
   );
 }
 
@@ -64,7 +64,7 @@ export type Column<T> = { name: string; right?: boolean; show: (row: T) => Compo
 export function Table<T>({ label, columns, rows, empty, open }: { label: string; columns: Column<T>[]; rows: readonly T[]; empty: ComponentChildren; open?: (row: T) => void }) {
   if (!rows.length) return <p class="empty">{empty}</p>;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={label}>
       <table>
         <thead>
           <tr>
