@@ -2,8 +2,8 @@
 
     python -m benchmarks.ledger [NAME ...] [--count N] [--json]
 
-One file per question in this folder; the folder is the registry. A file exports `run(count) -> dict[str, float | int | str]`
-and COUNT, how much it does when nothing is said. results.md holds a table that was made like this.
+One file per question in this folder; the folder is the registry. A file exports run(count), which answers figures
+by name, and COUNT, how much it does when nothing is said. results.md holds a table that was made like this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many receipts one process on one core makes, queues and writes durably, and what one costs the writer's thread."""
+"""How many receipts one process on one core makes, queues and writes durably; what one costs the writer's thread."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def run(count):
     place = Path(tempfile.mkdtemp(dir=Path.cwd()))
     try:
         ledger = Ledger.open(place / "ledger", "w0", SystemClock())
-        writer = time.pthread_getcpuclockid(ledger._thread.ident)
+        writer = time.pthread_getcpuclockid(ledger._thread.ident)  # noqa: SLF001
         started, cpu, spent = time.perf_counter(), time.process_time(), time.clock_gettime(writer)
         for number in range(count):
             ledger.append(receipt(number))
-            if len(ledger._queue) > QUEUED:
+            if len(ledger._queue) > QUEUED:  # noqa: SLF001
                 time.sleep(0.001)
         ledger.flush()
         wall = time.perf_counter() - started
