@@ -14,7 +14,7 @@ Rules of this room:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from math import exp, inf
+from math import inf
 from random import random
 
 import msgspec
@@ -31,7 +31,7 @@ DRIFT = 0.05
 FRESH_S = 0.002  # queues are read off the clock at most this often: they move by as little in between
 SAMPLE = 16
 GROUPS = 512  # sets of replicas whose members are at hand
-WORTH_S = 300.0  # a prefix that nobody used for so long is worth 1/e of a fresh one
+WORTH_S = 300.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
 KEEP = 1.0  # worth of a prefix in use, against the work of reading it again
 
@@ -77,8 +77,8 @@ class Seat:
     """What is known of one replica, for `pick` and for people. Counters only grow."""
 
     __slots__ = (
-        "asked", "done", "draining", "failed", "hit", "inside", "learned_at", "limit", "load", "load_at", "number",
-        "pending", "replica", "seconds", "ttft", "up",
+        "asked", "done", "draining", "failed", "hit", "inside", "learned_at", "limit", "load", "load_at", "most",
+        "number", "pending", "replica", "seconds", "ttft", "up",
     )  # fmt: skip
 
     def __init__(self, replica: Replica, number: int, now: float) -> None:
@@ -94,7 +94,13 @@ class Seat:
         self.load = Load()
         self.load_at = -inf
         self.limit = GradientLimit(replica.slots or 4)
+        self.most = self.limit.limit
         self.hit = self.asked = self.done = self.failed = 0
+
+    @property
+    def shut(self) -> bool:
+        """Whether it takes no new request, however little it has to do."""
+        return self.draining or not self.up
 
 
 class Picker:
@@ -141,7 +147,7 @@ class Picker:
             seat.replica = replica
             seat.draining = False
             self._index.resize(number, replica.room)
-            self._weigh(seat)
+            self._weigh(seat, self._clock.monotonic())
             return
         number = next((at for at, seat in enumerate(self._seats) if seat is None), len(self._seats))
         seat = Seat(replica, number, self._clock.monotonic())
@@ -155,7 +161,7 @@ class Picker:
         self._ready[number] = 0.0
         self._index.add(number, replica.room)
         self._all |= 1 << number
-        self._weigh(seat)
+        self._weigh(seat, self._clock.monotonic())
 
     def remove(self, name: str) -> None:
         """A replica is gone; tickets that are still open may be closed later without harm."""
@@ -170,7 +176,7 @@ class Picker:
         """No new requests to `name`; what runs there goes on."""
         seat = self.seat(name)
         seat.draining = True
-        self._weigh(seat)
+        self._weigh(seat, self._clock.monotonic())
 
     def down(self, name: str) -> None:
         """`name` does not answer: nothing goes there, and its cache is taken for lost."""
@@ -181,14 +187,14 @@ class Picker:
             self._ready[seat.number] = 0.0
             self._index.forget(seat.number)
             self._index.add(seat.number, seat.replica.room)
-            self._weigh(seat)
+            self._weigh(seat, self._clock.monotonic())
 
     def up(self, name: str) -> None:
         """`name` answers (again)."""
         seat = self.seat(name)
         if not seat.up:
             seat.up = True
-            self._weigh(seat)
+            self._weigh(seat, self._clock.monotonic())
 
     def seat(self, name: str) -> Seat:
         """What is known of `name`. Raises KeyError."""
@@ -206,8 +212,8 @@ class Picker:
         """The share of all limits that is free, 0 to 1, over replicas that take requests."""
         most = inside = 0
         for seat in self.seats():
-            if seat.up and not seat.draining:
-                most += max(seat.limit.limit, seat.inside)
+            if not seat.shut:
+                most += max(seat.most, seat.inside)
                 inside += seat.inside
         return 1.0 - inside / most if most else 0.0
 
@@ -259,24 +265,26 @@ class Picker:
         self._seen = True
         if self._limited:
             seat.limit.observe(took / max(ticket.expected, 1e-3), seat.inside)
-        self._weigh(seat)
+            seat.most = seat.limit.limit
+        self._weigh(seat, now)
 
     def done(self, ticket: Ticket) -> None:
         """The answer of `ticket` is complete."""
         seat = self._close(ticket)
         if seat is not None:
-            took = self._clock.monotonic() - ticket.at
+            now = self._clock.monotonic()
+            took = now - ticket.at
             seat.seconds += (took - seat.seconds) * (LEARN if seat.seconds else 1.0)
             seat.done += 1
             self._seen = True
-            self._weigh(seat)
+            self._weigh(seat, now)
 
     def lost(self, ticket: Ticket) -> None:
         """`ticket` ended without an answer: refused, broken off, or the caller left."""
         seat = self._close(ticket)
         if seat is not None:
             seat.failed += 1
-            self._weigh(seat)
+            self._weigh(seat, self._clock.monotonic())
 
     # What replicas say
 
@@ -284,9 +292,9 @@ class Picker:
         """A probe of `name` was answered."""
         seat = self.seat(name)
         seat.load = load
-        seat.load_at = self._clock.monotonic()
+        seat.load_at = now = self._clock.monotonic()
         self._seen = True
-        self._weigh(seat)
+        self._weigh(seat, now)
 
     def stored(self, name: str, keys: Sequence[int]) -> None:
         """`name` says that it holds `keys` now (an engine's cache events): the index becomes precise."""
@@ -303,7 +311,7 @@ class Picker:
         for seat in self.seats():
             if middle and now - seat.learned_at > FORGET_S:
                 self._speed[seat.number] += (middle - self._speed[seat.number]) * DRIFT
-            self._weigh(seat)
+            self._weigh(seat, now)
 
     # Inside
 
@@ -330,7 +338,7 @@ class Picker:
         seat.hit += hit
         self._ready[number] = now + queue + work
         self._index.store(number, keys, now)
-        self._weigh(seat)
+        self._weigh(seat, now)
         return ticket
 
     def _read(self, seat: Seat, ticket: Ticket, now: float) -> None:
@@ -358,31 +366,31 @@ class Picker:
         speeds = sorted(self._speed[seat.number] for seat in self.seats() if seat.done or seat.ttft)
         return speeds[len(speeds) // 2] if speeds else 0.0
 
-    def _weigh(self, seat: Seat) -> None:
+    def _weigh(self, seat: Seat, now: float) -> None:
         """Bring what `pick` reads of one replica up to date."""
         number = seat.number
-        now = self._clock.monotonic()
-        oldest = self._index.oldest(number, 1)
-        loss = KEEP * exp((oldest - now) / self._worth_s) if oldest is not None else 0.0
-        # Between equals the emptier cache wins, so that nobody's misses all land on one replica.
-        fill = self._index.blocks(number) / (seat.replica.room or 1)
-        self._price[number] = self._speed[number] * (1.0 + loss + EVEN * fill)
-        self._extra[number] = extra = self._wait(seat, now)
+        index = self._index
+        oldest = index.oldest(number, 1)
+        # What a fuller cache loses is worth less, the longer nobody used it. Between equals the emptier cache wins, so
+        # that nobody's misses all land on one replica.
+        loss = 0.0 if oldest is None else KEEP * self._worth_s / (self._worth_s + now - oldest)
+        self._price[number] = self._speed[number] * (
+            1.0 + loss + EVEN * index.blocks(number) / (seat.replica.room or 1)
+        )
+        if seat.shut or (seat.inside >= seat.most and self._limited):
+            self._extra[number] = self._base[number] = inf
+            return
+        extra = 0.0
+        slots = seat.replica.slots
+        if slots:
+            total = seat.inside
+            if now - seat.load_at < STALE_S:
+                total = max(total, seat.load.running + seat.load.waiting)
+            if total >= slots:
+                extra = (total + 1 - slots) * seat.seconds / slots
+        self._extra[number] = extra
         queue = self._ready[number] - now
         self._base[number] = (queue if queue > 0 else 0.0) + extra
-
-    def _wait(self, seat: Seat, now: float) -> float:
-        """Seconds before `seat` begins a prompt, beside those it has to read; inf when it takes none now."""
-        if not seat.up or seat.draining or (self._limited and seat.inside >= seat.limit.limit):
-            return inf
-        slots = seat.replica.slots
-        if not slots:
-            return 0.0
-        total = seat.inside
-        if now - seat.load_at < STALE_S:
-            total = max(total, seat.load.running + seat.load.waiting)
-        over = total + 1 - slots
-        return over * seat.seconds / slots if over > 0 else 0.0
 
     def _quick(self, size: float, found: list[tuple[int, int]]) -> int:
         """The replica that costs least, of SAMPLE in turn and of those that have most of the prompt; -1 if none can.

@@ -234,7 +234,7 @@ def test_a_large_pool_is_sampled_and_its_warm_replica_is_still_found(clock):
     picker = pool(clock, names)
     warm = picker.pick([1, 2, 3], 300)
     answer(picker, clock, warm)
-    assert [picker.pick([1, 2, 3], 300).name for _ in range(2)][0] == warm.name
+    assert picker.pick([1, 2, 3], 300).name == warm.name
 
 
 def test_in_a_large_pool_every_replica_gets_its_share(clock):
