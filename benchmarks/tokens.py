@@ -4,7 +4,7 @@
 
 FOLDER holds vocabularies under the names below; each ships in a package: o200k and deepseek and claude in litellm's
 wheel (litellm_core_utils/tokenizers), qwen in dashscope's (resources/qwen.tiktoken). Needs tiktoken and tokenizers.
-Printed per family: tokens in a thousand characters that fit best, and how far whole texts are off with RATES as they are.
+Printed per family: tokens in a thousand characters that fit best, and how far whole texts are off with RATES.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from statistics import median
 from isthmus.policy.estimate import RATES, tokens
 
 FILES = {"openai": "o200k.tiktoken", "qwen": "qwen.tiktoken", "deepseek": "deepseek.json", "claude": "claude.json"}
-_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_PATTERN = (  # how both families cut a text before they merge
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def counter(path: Path):
