@@ -178,6 +178,7 @@ def signs() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     trails = [bytes([byte]) for byte in range(0x80, 0xC0)]
     apart = {bytes([byte]) for byte in (*range(1, 10), *range(11, 32), 127)}
     apart |= {(one + other).encode() for one in ink for other in (*alnum, *ink)}
+    apart |= {f" {one} ".encode() for one in ink if one != "."}
     apart |= {one.encode() + lead for one in ink for lead in leads}
     apart |= {trail + one.encode() for one in ink for trail in trails}
     for trail in trails:

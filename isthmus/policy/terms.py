@@ -71,6 +71,11 @@ def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
     return last if end == len(folded) else folded[end] == " "
 
 
+def _parts_words(gap: str) -> bool:
+    """Whether a gap with a space in it stands between two words of one phrase: blanks, or signs among them."""
+    return gap.isspace() or (gap[0] == gap[-1] == " " and "." not in gap)
+
+
 def _filter(words: Iterable[str]) -> bytearray:
     """One byte per slot of a hash table without keys: 0 at hash(word) & _MASK is certain, 1 is likely."""
     made = bytearray(_SLOTS)
@@ -376,7 +381,7 @@ class TermScanner:
                 continue
             if len(gap) > MAX_GAP or not _READ_OVER.issuperset(gap):
                 return False
-            if " " not in gap or (breaks >> place & 1 and "." not in gap):
+            if " " not in gap or (breaks >> place & 1 and _parts_words(gap)):
                 continue
             if _is_latin(own[place - 1]) or _is_latin(own[place]):
                 return False

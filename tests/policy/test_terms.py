@@ -24,7 +24,7 @@ LISTED = {
 }
 SCANNER = TermScanner(LISTED)
 PORTABLE = TermScanner(LISTED, portable=True)
-ALPHABET = "赌博网彩平台fuckaslt creditdQq群六四法x轮1我们。，,.*-_ \n\u200b\u0301ＡｓＦкασѕ賭網ⓕ·Ⅰ"
+ALPHABET = "赌博网彩平台fuckaslt creditdQq群六四法x轮1我们。，,.*-_ \n\u200b\u0301ＡｓＦкασѕ賭網ⓕ·Ⅰ\x00\x01\t\r\x1c\x7f\x85\u2028\u3000"
 TEXTS = st.one_of(
     st.text(ALPHABET, max_size=24),
     st.lists(
@@ -54,6 +54,13 @@ def shown(scanner: TermScanner, pieces: list[str]) -> tuple[str, str]:
         ("an ASS.", "abuse", "ASS"),
         ("我ass你", "abuse", "ass"),
         ("f*u*c*k", "abuse", "f*u*c*k"),
+        ("fu\x00ck", "abuse", "fu\x00ck"),
+        ("fu\x01\x7fck", "abuse", "fu\x01\x7fck"),
+        ("credit\ncard\tfraud", "fraud", "credit\ncard\tfraud"),
+        ("credit\r\ncard\r\nfraud.", "fraud", "credit\r\ncard\r\nfraud"),
+        ("credit * card - fraud", "fraud", "credit * card - fraud"),
+        ("六\n四", "politics", "六\n四"),
+        ("…fuck…", "abuse", "fuck"),
         ("so f u c k it", "abuse", "f u c k"),
         ("f,u,c,k", "abuse", "f,u,c,k"),
         ("ｆｕｃｋ", "abuse", "ｆｕｃｋ"),
@@ -95,6 +102,13 @@ def test_ordinary_text_passes(text):
     for scanner in (SCANNER, PORTABLE):
         assert scanner.find(text.encode()) is None
         assert scanner.look("", text, last=True) == (None, len(text))
+
+
+def test_a_word_written_as_escapes_is_found_where_they_stand():
+    assert SCANNER.find(br"so f\u0075ck it") == Hit("abuse", 3, 12, "fuck")
+    assert SCANNER.find(br"so \u0075p") is None
+    assert SCANNER.is_clean(b"nothing at all, isn't it")
+    assert not any(SCANNER.is_clean(text) for text in (b"fuck", b"f*u*c*k", rb"\u0066", b"a\0", b"assb"))
 
 
 def test_the_word_that_ends_first_is_the_one_that_is_named():
@@ -162,7 +176,7 @@ def test_any_split_in_many_shows_the_same(text, random):
     assert shown(SCANNER, [*pieces, ""]) == shown(SCANNER, [text])
 
 
-WORDS = ["credit", "card", "fraud", "creditcard", "cardfraud", "ass", "assa", "a", "f", "u", "c", "k", "the", "don't",
+WORDS = ["credit", "card", "fraud", "-", "+", "creditcard", "cardfraud", "ass", "assa", "a", "f", "u", "c", "k", "the", "don't",
          "fu", "ck", "fu-ck", "A1", "qq", "群", "赌", "博", "how", "to", "do", "it", "now", "good,", "(credit", "*"]  # fmt: skip
 
 
