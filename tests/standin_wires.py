@@ -420,7 +420,7 @@ class DashScope:
     def finish(self, speech):
         return speech.end("stop", "length", "tool_calls", "content_filter")
 
-    def calls(self, speech, upto=None):
+    def calls(self, speech):
         return [
             {
                 "index": i,

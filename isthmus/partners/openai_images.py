@@ -28,11 +28,10 @@ class _Said(msgspec.Struct):
 class _Picture(msgspec.Struct):
     url: str | None = None
     b64_json: str | None = None
-    revised_prompt: str | None = None
 
 
 class Pictures(msgspec.Struct):
-    """The answer: pictures by address or as base64. `revised_prompt` is the model's text, for a person to read."""
+    """The answer: pictures by address or as base64."""
 
     data: list[_Picture]
 

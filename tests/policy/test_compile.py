@@ -173,7 +173,7 @@ def test_production_does_not_run_on_unsigned_files_unless_told_so():
 def test_production_serves_through_partners_whose_keys_are_set():
     operator = Operator(mode="production", accept_drafts=True, location="US", owner_country="US")
     decision = build(operator, keys=["OPENAI_API_KEY"]).decide(Question(("US",)))
-    assert partners(decision) == {"local", "openai"}
+    assert partners(decision) == {"local", "openai", "openai-responses"}
 
 
 def test_the_house_file_cannot_be_left_out():

@@ -24,7 +24,7 @@ class Inner:
     def write(self, data: bytes) -> None:
         self._written.append(data)
 
-    def finish(self, keep_alive: bool) -> None:
+    def finish(self, _keep_alive: bool) -> None:
         """Nothing to close."""
 
     @property
