@@ -46,7 +46,8 @@ def write_body(ex: Exchange, route: Route) -> bytes:
     rename = habits.rename
     for name, raw in fields.items():
         if name in FIELDS:
-            require(raw, name)
+            if FIELDS[name] is not None:
+                require(raw, name)
         elif name not in extra:
             continue
         if rename and name in rename:
@@ -85,7 +86,10 @@ def path(route: Route, *, stream: bool = False) -> str:
 def tidy(messages: bytes | msgspec.Raw, habits: Habits, ex: Exchange) -> bytes | msgspec.Raw:
     """`messages` as this partner takes them; the same bytes where nothing in them is touched."""
     raw = bytes(messages)
-    touched = any(b'"%b"' % name.encode() in raw for name in habits.drop)
+    touched = False
+    for sign in _signs.get(habits.drop) or _sign(habits.drop):
+        if sign in raw:
+            touched = True
     touched = touched or (habits.flat and any(isinstance(m.content, list) for m in ex.ask.messages))
     touched = touched or (habits.reasoning_back and b'"tool_calls"' in raw)
     if not touched:
@@ -100,6 +104,14 @@ def tidy(messages: bytes | msgspec.Raw, habits: Habits, ex: Exchange) -> bytes |
         if habits.reasoning_back and message.get("tool_calls"):
             message.setdefault("reasoning_content", "")
     return msgspec.json.encode(document)
+
+
+_signs: dict[tuple[str, ...], tuple[bytes, ...]] = {}  # one entry a set of dropped names, made on first use
+
+
+def _sign(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    signs = _signs[names] = tuple(f'"{name}"'.encode() for name in names)
+    return signs
 
 
 def dropped(ex: Exchange, route: Route) -> list[str]:
