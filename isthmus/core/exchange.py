@@ -52,9 +52,9 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     `held` is the scratch space of stages: a stage keeps its state under (its name, channel or purpose).
     `masks` counts masked details by type; `outcome` is what the receipt says: answered, refused, interrupted,
     aborted (the caller left), failed. `relies` holds the consents it rests on, which may be withdrawn while it streams.
-    `blocked` is the category of a moderation hit, never the text. `reserved` is what policy.quota holds for it and
-    `advertised` the header lines that tell what is left, `cost` micro-units and their currency; `estimated` says that
-    tokens were counted here, from `out_chars` characters and `out_bytes` bytes (UTF-8) of answer text.
+    `blocked` is the category of a moderation hit, never the text. `reserved` is what policy.quota holds for it, `cost`
+    micro-units and their currency; `estimated` says that tokens were counted here, from `out_chars` characters and
+    `out_bytes` bytes (UTF-8) of answer text.
     """
 
     id: str
@@ -85,7 +85,6 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     refusal_code: str = ""
     shown: bool = False
     reserved: Any = None
-    advertised: bytes = b""
     cost: tuple[int, str] | None = None
     estimated: bool = False
     out_chars: int = 0

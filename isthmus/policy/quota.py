@@ -106,8 +106,8 @@ class Quota:
         each = tuple(budget for budget in mine if budget.scope == "user")
         units = {budget.unit for budget in mine}
         currencies = {budget.currency for budget in mine if budget.currency}
-        if len(currencies) > 1:
-            raise Refusal("quota_unavailable", retry_after=60)
+        # No route has a price in two currencies: where budgets disagree, none is found, and the caller hears why.
+        currency = " and ".join(sorted(currencies))
         bound = Bound(
             fixed,
             each,
@@ -250,7 +250,6 @@ class Quota:
             short = [meter for meter in meters if not meter.fits(self._cells, need[meter.unit], at)]
             for meter in short:
                 if meter.hopeless(self._cells, need[meter.unit], at):
-                    ex.advertised = self.header_lines(ex)
                     raise self._refusal(meter)
                 meter.ask(need[meter.unit])
             failures = self._failures

@@ -503,3 +503,11 @@ def test_a_price_begins_on_its_day_without_a_restart(worker, clock, route):
     clock.advance(86_400)
     run(quota.tick())
     assert quota.prices["doubao/pro"] is dearer
+
+
+def test_budgets_of_money_in_two_currencies_let_no_route_through(worker, request_of):
+    quota = worker(MONEY, budget("money", 5, currency="CNY"))
+    ex = request_of()
+    with pytest.raises(RouteSkipped):
+        quota.reserve(ex, ex.plan)
+    assert b"micro-cny" in quota.header_lines(ex)
