@@ -24,8 +24,10 @@ from isthmus.core.errors import Refusal
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.relay import Corridor
+from isthmus.gateway.replicas import HOST, Replicas
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.ledger.accounts import Accounts
+from isthmus.routing.picker import Picker
 from isthmus.web.public import public_app
 
 SWEEP_SECONDS = 0.25
@@ -63,7 +65,12 @@ async def run(settings: Settings) -> None:
         loop.create_task(keep_house(doors, corridor, stale)),
         loop.create_task(keep_law(corridor, settings, stale)),
         loop.create_task(warm_the_rest(corridor)),
+        loop.create_task(corridor.quota.keep()),
     ]
+    if settings.fleet:
+        replicas = Replicas(Path(settings.fleet), settings.engine_key, Picker(clock))
+        corridor.fleets = {HOST: replicas.send}
+        chores.append(loop.create_task(replicas.keep()))
     settle_memory()
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
@@ -74,6 +81,7 @@ async def run(settings: Settings) -> None:
     for chore in chores:
         chore.cancel()
     corridor.pool.close()
+    await corridor.quota.close()
     await loop.run_in_executor(None, corridor.ledger.close)
     accounts.close()
 
@@ -125,6 +133,7 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> 
         doors.sweep()
         corridor.pool.sweep()
         await corridor.news.read()
+        corridor.meter.observe(corridor.breakers, corridor.ledger)
         if corridor.table.due(today(corridor.clock)):
             stale.set()  # a date boundary passes without a restart
         await asyncio.sleep(SWEEP_SECONDS)

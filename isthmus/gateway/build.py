@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
 
 from isthmus.core import operator as operator_facts
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
-from isthmus.core.decision import Question, Route
+from isthmus.core.decision import Question
+from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.upstream import Pool
+from isthmus.gateway.ways import ways
 from isthmus.ledger.accounts import Accounts
+from isthmus.ledger.lease_store import open_store
 from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
+from isthmus.partners import prices
 from isthmus.partners.schema import Partner
 from isthmus.policy import allow, term_lists
 from isthmus.policy.compile import Table
 from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
+from isthmus.policy.quota import Quota
 from isthmus.regions import load as region_files
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -34,7 +37,8 @@ from isthmus.routing.choose import Chooser
 class Settings(msgspec.Struct, frozen=True):
     """What a worker is started with (a file of mode 0600, because it holds the engine's key).
 
-    `shard` names this worker's part of the ledger. `model` is what the local engine runs.
+    `shard` names this worker's part of the ledger. `model` is what the local engine runs. `fleet`: the board of the
+    fleet that stands in the local engine's place.
     """
 
     home: str
@@ -47,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     ready: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    fleet: str = ""
 
 
 class Law(msgspec.Struct, frozen=True):
@@ -95,38 +100,23 @@ def secrets(partners: Mapping[str, Partner], environ: Mapping[str, str]) -> dict
     return {name: environ[name] for name in wanted if name and environ.get(name)}
 
 
-def head(route: Route, secret: str) -> bytes:
-    """The HTTP request head towards `route`, up to the number of its Content-Length."""
-    host = route.host if route.port in (80, 443) else f"{route.host}:{route.port}"
-    return (
-        f"POST {route.path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {secret}\r\n"
-        "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
-        "User-Agent: isthmus\r\nContent-Length: "
-    ).encode()
-
-
-def heads(table: Table, settings: Settings, environ: Mapping[str, str]) -> dict[str, bytes]:
-    """`head` for every route of the table; a stand-in and the private tier take the engine's own key."""
-    return {
-        route.name: head(route, environ[route.key_env] if route.key_env else settings.engine_key)
-        for route in table.routes.values()
-    }
-
-
-def dialects(table: Table) -> dict[str, ModuleType]:
-    """The dialect modules that the table's routes speak."""
-    return {
-        name: import_module(f"isthmus.partners.{name}") for name in {route.dialect for route in table.routes.values()}
-    }
+def open_quota(settings: Settings, accounts: Accounts, clock: Clock, table: Table) -> Quota:
+    """The budgets of this worker, with today's prices of the table's routes."""
+    home = Path(settings.home)
+    quota = Quota(open_store(home, accounts), home / "run" / "leases", settings.shard, clock, accounts.keyed)
+    quota.refresh(accounts.budgets.list())
+    quota.price(prices.load(), table.routes.values())
+    return quota
 
 
 def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.AbstractEventLoop) -> Corridor:
-    """A corridor ready to serve. Opens the ledger shard; the caller closes `ledger` and `pool`."""
+    """A corridor ready to serve. Opens the ledger shard; the caller closes `ledger`, `quota` and `pool`."""
     ring = KeyRing(accounts)
     consents: dict[str, Consent] = {}
     accounts.refresh_consents(consents)
     law = read_law(settings, clock, consents)
     warm(law.table, ring)
+    quota = open_quota(settings, accounts, clock, law.table)
     breakers = Breakers(clock)
     return Corridor(
         table=law.table,
@@ -134,12 +124,13 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         breakers=breakers,
         ring=ring,
         consents=consents,
-        news=News(accounts, ring, consents, loop),
+        news=News(accounts, ring, consents, loop, quota),
         ledger=Ledger.open(Path(settings.home) / "ledger", settings.shard, clock),
         pool=Pool(loop),
         clock=clock,
-        dialects=dialects(law.table),
-        heads=heads(law.table, settings, os.environ),
+        ways=ways(law.table.routes, settings.engine_key, os.environ),
+        quota=quota,
+        meter=Meter(Path(settings.home) / "run", settings.shard, clock),
         asked={},
     )
 
@@ -170,8 +161,9 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
         return law
 
     law = await asyncio.get_running_loop().run_in_executor(None, read)
-    corridor.dialects = dialects(law.table)
-    corridor.heads = {**corridor.heads, **heads(law.table, settings, os.environ)}
+    # Requests under way still ask for the ways of the law they began with.
+    corridor.ways = {**corridor.ways, **ways(law.table.routes, settings.engine_key, os.environ)}
+    corridor.quota.price(prices.load(), law.table.routes.values())
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}

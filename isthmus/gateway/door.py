@@ -279,12 +279,15 @@ class Door(asyncio.Protocol):
         self.deadline = self._doors.loop.time() + LINGER_SECONDS
 
 
-def refusal_bytes(refusal: Refusal, *, keep_alive: bool, extra: bytes = b"") -> bytes:
-    """A whole HTTP answer for a refusal. `extra` holds further header lines, each ending in CRLF."""
+def refusal_bytes(refusal: Refusal, *, keep_alive: bool, extra: bytes = b"", body: bytes | None = None) -> bytes:
+    """A whole HTTP answer for a refusal. `extra` holds further header lines, each ending in CRLF; `body` the error in
+    another shape than OpenAI's.
+    """
     retry = refusal.fields.get("retry_after")
     if retry is not None:
         extra += b"Retry-After: %d\r\n" % int(str(retry))
-    return answer_bytes(refusal.row.status, refusal.encode(), keep_alive=keep_alive, extra=extra)
+    told = refusal.encode() if body is None else body
+    return answer_bytes(refusal.row.status, told, keep_alive=keep_alive, extra=extra)
 
 
 def answer_bytes(

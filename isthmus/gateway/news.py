@@ -15,22 +15,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from isthmus.core.consent import Consent
 from isthmus.ledger.accounts import Accounts
 from isthmus.policy.keys import KeyRing
+from isthmus.policy.quota import Quota
 
 GAP_SECONDS = 0.05
 
 
 class News:
-    """Keeps `ring` and `consents` of one worker up to date with `accounts`."""
+    """Keeps `ring`, `consents` and `quota` of one worker up to date with `accounts`."""
 
-    __slots__ = ("_accounts", "_consents", "_last", "_loop", "_pending", "_ring", "_version")
+    __slots__ = ("_accounts", "_consents", "_last", "_loop", "_pending", "_quota", "_ring", "_version")
 
     def __init__(
-        self, accounts: Accounts, ring: KeyRing, consents: dict[str, Consent], loop: asyncio.AbstractEventLoop
+        self,
+        accounts: Accounts,
+        ring: KeyRing,
+        consents: dict[str, Consent],
+        loop: asyncio.AbstractEventLoop,
+        quota: Quota | None = None,
     ) -> None:
         self._accounts = accounts
         self._ring = ring
         self._consents = consents
         self._loop = loop
+        self._quota = quota
         self._version = -1
         self._last = 0.0
         self._pending: asyncio.Task[None] | None = None
@@ -58,6 +65,8 @@ class News:
             self._version = version
             self._ring.refresh(self._accounts)
             self._accounts.refresh_consents(self._consents)
+            if self._quota is not None:
+                self._quota.refresh(self._accounts.budgets.list())
 
     def spent(self, consent_id: str) -> asyncio.Future[bool]:
         """Write down that a consent for one use was used."""

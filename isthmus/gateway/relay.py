@@ -10,7 +10,7 @@ Rules of this room:
 from __future__ import annotations
 
 import asyncio
-from types import ModuleType
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -24,12 +24,16 @@ from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
+from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
+from isthmus.gateway.voice import Voice
+from isthmus.gateway.ways import Way
 from isthmus.ledger.segments import Ledger
 from isthmus.policy.compile import Table
 from isthmus.policy.keys import KeyRing
+from isthmus.policy.quota import Quota
 from isthmus.policy.receipt import compose
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -37,6 +41,7 @@ from isthmus.routing.choose import Chooser
 _CLAIMED = "claimed"
 _SPENT = ("consent", "used")  # where policy.consent notes that a consent for one use was relied on
 _ASKED = 512  # combinations of headers whose decision is at hand
+_FINAL = frozenset(("stream_ended", "content_blocked", "upstream_rejected"))
 _OK = 200
 _LOADING = 503
 _PAUSE = 0.1  # seconds between two looks at an engine that is starting
@@ -53,10 +58,14 @@ class RouteFailed(Exception):
         self.transport = transport  # the address itself failed, whatever was asked of it
 
 
+# How one attempt is sent: `send`, or a fleet's own (gateway.replicas).
+Sender = Callable[..., Awaitable[tuple[Answer | str, Stream | None]]]
+
+
 class Corridor(msgspec.Struct):
     """What every request meets, joined once by `gateway.build`. `table` and `chooser` are swapped on reload.
 
-    `heads` holds, per route name, the HTTP request head up to the length, its key included.
+    `ways` says, per route name, how it is spoken to; `fleets`, per host, who picks one of its replicas.
     """
 
     table: Table
@@ -66,15 +75,17 @@ class Corridor(msgspec.Struct):
     ledger: Ledger
     pool: Pool
     clock: Clock
-    dialects: dict[str, ModuleType]
-    heads: dict[str, bytes]
+    ways: dict[str, Way]
+    quota: Quota
+    meter: Meter
     consents: dict[str, Consent]
     news: News
     asked: dict[Asked, Decision]
+    fleets: dict[str, Sender] = {}
 
 
-async def relay(c: Corridor, request: Request, door: Door) -> None:
-    """Steps 4 to 10 of docs/life-of-a-request.md, in order."""
+async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None = None) -> None:
+    """Steps 4 to 10 of docs/life-of-a-request.md, in order. `voice`: the caller's wire, where it is not chat."""
     ex: Exchange | None = None
     keep_alive = told = False
     try:
@@ -85,7 +96,9 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         standing.lend(ex)
         if ex.consent_id and not all(each.strip() in c.consents for each in ex.consent_id.split(",")):
             await c.news.read()
-        ex.ask = decode_ask(request.body)  # 4 wire: the body is decoded once
+        ex.ask = decode_ask(
+            request.body if voice is None else voice.read(request.body, ex)
+        )  # 4 wire: the body is decoded once
         ex.stream = ex.ask.stream
         failure: Refusal | None = None
         broken: tuple[tuple[str, int], ...] = ()
@@ -101,7 +114,9 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
                     await wait(ex)
                 if _SPENT in ex.held:
                     await claim(c, ex)
-                keep_alive = await attempt(c, ex, plan, request, door)  # 8 dialect, upstream; 9 stream
+                if ex.caller.limited and (slice_ := c.quota.reserve(ex, plan)) is not None:
+                    await slice_
+                keep_alive = await attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
                 conclude(c, ex, plan, c.clock.monotonic() - started)
                 break
             except RouteSkipped as skipped:
@@ -117,7 +132,7 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
             raise failure or Refusal("internal", receipt=ex.id)
         told = True
     except Refusal as refusal:
-        keep_alive = refuse(ex, refusal, request, door)
+        keep_alive = refuse(c, ex, refusal, request, door, voice)
         told = True
     except asyncio.CancelledError:
         if ex is not None:
@@ -126,9 +141,13 @@ async def relay(c: Corridor, request: Request, door: Door) -> None:
         raise
     finally:
         if not told:
-            keep_alive = fail(ex, request, door)  # a mistake of ours: the caller hears of it, the log has its place
+            keep_alive = fail(
+                c, ex, request, door, voice
+            )  # a mistake of ours: the caller hears of it, the log has its place
         if ex is not None:
-            c.ledger.append(compose(ex, c.clock))  # 10 settle: the receipt is queued, the ledger commits in groups
+            c.quota.settle(ex)  # 10 settle: what was reserved and not used goes back
+            c.ledger.append(compose(ex, c.clock))  # the receipt is queued, the ledger commits in groups
+            c.meter.count(ex, c.clock.monotonic() - ex.received_at)
         door.finish(keep_alive)
 
 
@@ -143,7 +162,8 @@ def recall(c: Corridor, request: Request) -> Standing | None:
 
 async def meet(c: Corridor, request: Request) -> Standing:
     """A head for the first time. Raises Refusal missing_key, invalid_key."""
-    caller = await identify(c, request.headers.get(b"authorization"))
+    headers = request.headers
+    caller = await identify(c, headers.get(b"authorization") or headers.get(b"x-api-key"))  # Anthropic's clients
     return Standing(caller, c.ring.version)
 
 
@@ -227,38 +247,45 @@ def record(ex: Exchange, plan: Plan, outcome: str, code: str, seconds: float) ->
     ex.attempts.append(Attempt(plan.route.name, outcome, code, int(seconds * 1e6)))
 
 
-async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door) -> bool:
+async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door, voice: Voice | None) -> bool:
     """Ask one route and answer the caller. Returns whether the connection may be kept.
 
     Raises RouteFailed while nothing was shown; Refusal when the fault is the caller's.
     """
     route = plan.route
-    dialect = c.dialects[route.dialect]
+    way = c.ways[route.name]
+    dialect = way.dialect
     body = dialect.write_body(ex, route)
-    wire = b"%b%d\r\n\r\n%b" % (c.heads[route.name], len(body), body)
-    got, stream = await send(c, ex, plan, wire, request, door)
+    wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
+    got, stream = await c.fleets.get(route.host, send)(c, ex, plan, wire, request, door, voice)
     if isinstance(got, str):
         if stream is None:
             raise failed(route, got)
         return end_stream(c, ex, stream, route, got) and request.keep_alive
     if got.status != _OK:
-        raise judge(route, got)
+        raise judge(way, route, got)
     if stream is not None and got.streamed:
         return end_stream(c, ex, stream, route, "" if stream.done else "lost") and request.keep_alive
     try:
-        typed = dialect.read_answer(got.body)
+        chat = got.body if way.to_chat is None else way.to_chat(got.body)
+        typed = dialect.read_answer(chat)
     except dialect.BrokenAnswerError:
-        raise failed(route, "broken") from None
+        raise judge(way, route, got) from None  # some partners say in a 200 that they failed
     if len(typed.choices) > 1:  # one answer was asked for, and only one passes the stages
         raise failed(route, "broken")
-    whole = answer.whole(ex, plan, got.body, typed)
+    whole = answer.whole(ex, plan, chat, typed)
     ex.first_at = c.clock.monotonic()
-    door.write(answer_bytes(200, whole, keep_alive=request.keep_alive, extra=answer.header_lines(ex)))
+    lines = answer.header_lines(ex)
+    if ex.caller.limited:
+        lines += c.quota.header_lines(ex)
+    if voice is not None:
+        whole = voice.whole(whole)
+    door.write(answer_bytes(200, whole, keep_alive=request.keep_alive, extra=lines))
     return request.keep_alive
 
 
 async def send(
-    c: Corridor, ex: Exchange, plan: Plan, wire: bytes, request: Request, door: Door
+    c: Corridor, ex: Exchange, plan: Plan, wire: bytes, request: Request, door: Door, voice: Voice | None
 ) -> tuple[Answer | str, Stream | None]:
     """One exchange with the plan's route: its answer, or the word for how it failed, and the stream if one was asked.
 
@@ -275,9 +302,8 @@ async def send(
             return error.word, None
         stream = None
         if ex.stream:
-            dialect = c.dialects[route.dialect]
-            chunked = request.version == "1.1"
-            stream = Stream(ex, plan, door, dialect, connection, c.clock.monotonic, chunked=chunked)
+            stream = open_stream(c, ex, plan, request, door, voice)
+            stream.connection = connection
         door.reader = connection
         try:
             got = await connection.exchange(wire, stream)
@@ -293,6 +319,19 @@ async def send(
             await asyncio.sleep(_PAUSE)
 
 
+def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door, voice: Voice | None) -> Stream:
+    """The stream of one attempt, in the words of the route's dialect and of the caller's wire."""
+    way = c.ways[plan.route.name]
+    stream = Stream(ex, plan, door, way.dialect, c.clock.monotonic, chunked=request.version == "1.1")
+    if way.reader is not None:
+        stream.reader = way.reader(plan.route)
+    if voice is not None:
+        stream.voice = voice
+    if ex.caller.limited:
+        stream.lines = c.quota.header_lines(ex)
+    return stream
+
+
 def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: str) -> bool:
     """Close a stream properly: its last chunk, a typed error event, or - nothing shown yet - the next route.
 
@@ -302,8 +341,8 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
         stream.finish()
         return True
     if not stream.committed:
-        if stream.failure is not None and stream.failure.code == "stream_ended":
-            raise stream.failure  # its key was revoked: nobody else may answer it either
+        if stream.failure is not None and stream.failure.code in _FINAL:
+            raise stream.failure  # nobody else may answer it either
         raise failed(route, word or "lost")
     refusal = stream.failure or failed(route, word).refusal
     ex.outcome = "interrupted"
@@ -327,28 +366,40 @@ def failed(route: Route, word: str) -> RouteFailed:
     )
 
 
-def judge(route: Route, got: Answer) -> RouteFailed | Refusal:
-    """What a status other than 200 means: another route may help, or the request itself is at fault."""
+def judge(way: Way, route: Route, got: Answer) -> RouteFailed | Refusal:
+    """What an error means (partners.judge): another route may help, or the request itself is at fault.
+
+    What a partner's own moderation refused is never taken to another one.
+    """
     status = got.status
-    if status in (401, 402, 403, 404):
-        return RouteFailed("refused", Refusal("upstream_refused", route=route.badge, status=status))
-    if status in (408, 409, 425, 429):
-        wait = got.headers.get(b"retry-after", b"")
-        seconds = int(wait) if wait.isdigit() and len(wait) < 6 else 5
-        return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds))
-    if 400 <= status < 500:
+    word = way.dialect.judge(status, got.body)
+    if status == _OK and word == "caller":
+        word = "retry"  # not its own wire, or a failure inside a 200 that nobody knows
+    if word == "moderated":
+        return Refusal("content_blocked", category="partner", reason=f"{route.badge} refused it by its own rules")
+    if word == "caller":
         return Refusal("upstream_rejected", route=route.badge, status=status)
-    return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
+    if word == "elsewhere":
+        return RouteFailed("refused", Refusal("upstream_refused", route=route.badge, status=status))
+    if status == _OK:
+        return failed(route, "broken")
+    if status >= _FAILED:
+        return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
+    wait = got.headers.get(b"retry-after", b"")
+    seconds = int(wait) if wait.isdigit() and len(wait) < 6 else 5
+    return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds))
 
 
-def fail(ex: Exchange | None, request: Request, door: Door) -> bool:
+def fail(c: Corridor, ex: Exchange | None, request: Request, door: Door, voice: Voice | None) -> bool:
     """Something here is broken: an enumerated error before content was shown, a cut connection after."""
     if ex is None or not ex.shown:
-        refuse(ex, Refusal("internal", receipt=ex.id if ex is not None else "-"), request, door)
+        refuse(c, ex, Refusal("internal", receipt=ex.id if ex is not None else "-"), request, door, voice)
     return False
 
 
-def refuse(ex: Exchange | None, refusal: Refusal, request: Request, door: Door) -> bool:
+def refuse(
+    c: Corridor, ex: Exchange | None, refusal: Refusal, request: Request, door: Door, voice: Voice | None
+) -> bool:
     """Tell the caller, and note it for the receipt. Returns whether the connection may be kept."""
     extra = b""
     if ex is not None:
@@ -356,5 +407,8 @@ def refuse(ex: Exchange | None, refusal: Refusal, request: Request, door: Door) 
         ex.refusal_code = refusal.code
         ex.plan = None  # nobody answered: the receipt names no route, only the attempts
         extra = b"isthmus-receipt: %b\r\n" % ex.id.encode()
-    door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, extra=extra))
+        if ex.caller.limited:
+            extra += c.quota.header_lines(ex)
+    body = None if voice is None else voice.refusal(refusal)
+    door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, extra=extra, body=body))
     return request.keep_alive

@@ -13,8 +13,10 @@ from isthmus.core.exchange import Exchange
 from isthmus.gateway.admission import Admission
 from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
+from isthmus.gateway.doors.memory import Memory
 from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, check_standing, decide, meet, relay
+from isthmus.gateway.voice import DOORS, Voice
 from isthmus.policy.receipt import compose
 
 CHAT = b"/v1/chat/completions"
@@ -26,42 +28,47 @@ INSIDE = 1024  # requests that one worker answers at the same time
 
 def body_limit(path: bytes) -> int:
     """The largest body, in bytes, that `path` takes."""
-    return BODY_LIMIT if path == CHAT else OTHER_LIMIT
+    return BODY_LIMIT if path == CHAT or path in DOORS else OTHER_LIMIT
 
 
 class Service:
     """One worker's paths. `serve` is what every door calls."""
 
-    __slots__ = ("admission", "app", "corridor")
+    __slots__ = ("admission", "app", "corridor", "memory")
 
     def __init__(self, corridor: Corridor, app: App, admission: Admission | None = None) -> None:
         self.corridor = corridor
         self.app = app
         self.admission = admission or Admission(INSIDE)
+        self.memory = Memory(corridor.clock)
 
     def serve(self, request: Request, door: Door) -> Coroutine[Any, Any, None]:
         """Answer one request, whatever it asks for."""
-        if request.path == CHAT and request.method == b"POST":
-            return self._chat(request, door)
+        if request.method == b"POST":
+            if request.path == CHAT:
+                return self._ask(request, door, None)
+            if request.path in DOORS:
+                return self._ask(request, door, Voice(DOORS[request.path], self.memory))
         return self._other(request, door)
 
-    async def _chat(self, request: Request, door: Door) -> None:
-        """A chat request, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
+    async def _ask(self, request: Request, door: Door, voice: Voice | None) -> None:
+        """A question, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
         try:
             self.admission.enter(request.headers)
         except Refusal as refusal:
-            door.write(refusal_bytes(refusal, keep_alive=request.keep_alive))
+            body = None if voice is None else voice.refusal(refusal)
+            door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, body=body))
             door.finish(request.keep_alive)
             return
         try:
-            await relay(self.corridor, request, door)
+            await relay(self.corridor, request, door, voice)
         finally:
             self.admission.leave()
 
     async def _other(self, request: Request, door: Door) -> None:
         keep_alive = False
         try:
-            if request.path == CHAT:
+            if request.path == CHAT or request.path in DOORS:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
             if request.path == MODELS:
                 keep_alive = await self._models(request, door)

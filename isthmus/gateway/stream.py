@@ -15,14 +15,18 @@ from typing import Any
 
 import msgspec
 
+from isthmus.core import sse
 from isthmus.core.decision import Plan
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
-from isthmus.core.sse import DONE, EventReader, EventTooLargeError
+from isthmus.core.sse import DONE, EventTooLargeError
 from isthmus.core.wire import Chunk, ChunkChoice, Said
 from isthmus.gateway import answer
 from isthmus.gateway.door import Door
 from isthmus.gateway.upstream import Connection
+from isthmus.gateway.voice import Voice
+from isthmus.gateway.ways import EventReader
+from isthmus.partners.openai_chat import bare
 
 _generic = msgspec.json.Decoder()
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
@@ -32,29 +36,24 @@ class Stream:
     """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
 
     __slots__ = (
-        "_chunked", "_connection", "_dialect", "_door", "_ex", "_lifecycle", "_now", "_plan", "_reader", "_template",
-        "_waiting", "committed", "done", "failure", "keep_alive",
+        "_chunked", "_dialect", "_door", "_events", "_ex", "_lifecycle", "_now", "_plan", "_template", "_waiting",
+        "committed", "connection", "done", "failure", "lines", "reader", "voice",
     )  # fmt: skip
 
     def __init__(
-        self,
-        ex: Exchange,
-        plan: Plan,
-        door: Door,
-        dialect: ModuleType,
-        connection: Connection,
-        now: Callable[[], float],
-        *,
-        chunked: bool,
+        self, ex: Exchange, plan: Plan, door: Door, dialect: ModuleType, now: Callable[[], float], *, chunked: bool
     ) -> None:
         self._ex = ex
         self._plan = plan
         self._door = door
         self._dialect = dialect
-        self._connection = connection
         self._chunked = chunked
         self._now = now
-        self._reader = EventReader()
+        self._events = sse.EventReader()
+        self.connection: Connection | None = None  # to be cut when the stream must end early
+        self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
+        self.voice: Voice | None = None  # where the caller's is not
+        self.lines = b""  # further response headers
         self._lifecycle: list[bytes] = []
         self._waiting: dict[str, Any] | None = None
         self._template: dict[str, Any] = {}
@@ -70,7 +69,10 @@ class Stream:
             return
         out: list[bytes] = []
         try:
-            self._take(self._reader.feed(data), out)
+            events = self._events.feed(data)
+            if self.reader is not None:
+                events = self._translate(self.reader, events)
+            self._take(events, out)
         except EventTooLargeError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._ex.caller.revoked:
@@ -81,7 +83,21 @@ class Stream:
         if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
         if self.failure is not None:
-            self._connection.abort()
+            self._cut()
+
+    def _translate(self, reader: EventReader, events: list[bytes]) -> list[bytes]:
+        """The partner's events as canonical ones, as far as they are its own wire."""
+        canonical: list[bytes] = []
+        try:
+            for event in events:
+                canonical += reader.feed(event)
+        except self._dialect.BrokenAnswerError:
+            self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
+        return canonical
+
+    def _cut(self) -> None:
+        if self.connection is not None:
+            self.connection.abort()
 
     def _take(self, events: list[bytes], out: list[bytes]) -> None:
         """Every event of one read. Neighbours that only add text to one channel pass the stages as one piece."""
@@ -93,6 +109,8 @@ class Stream:
             if chunk is None:
                 break
             here, text = plain_text(chunk) if self._waiting is None else ("", "")
+            if chunk.usage is not None and chunk.choices:
+                event = bare(event)  # noqa: PLW2901  # a caller that adds up usage would count it twice
             if here != channel and run:
                 self._run(channel, pieces, run, out)
                 run, pieces = [], []
@@ -118,7 +136,7 @@ class Stream:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
             return None
         if chunk.error is not None:
-            self.failure = Refusal("upstream_lost", route=self._plan.route.badge)
+            self.failure = self._judged(chunk.error)
             return None
         if len(chunk.choices) > 1:  # one answer was asked for, and only one passes the stages
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
@@ -126,6 +144,16 @@ class Stream:
         if chunk.usage is not None:
             self._ex.usage = chunk.usage
         return chunk
+
+    def _judged(self, error: Any) -> Refusal:
+        """What a failure inside a 200 stream means: lost, unless the request or what it asks for is at fault."""
+        route = self._plan.route
+        word = self._dialect.judge(200, msgspec.json.encode(error))
+        if word == "moderated":
+            return Refusal("content_blocked", category="partner", reason=f"{route.badge} refused it by its own rules")
+        if word == "caller":
+            return Refusal("upstream_rejected", route=route.badge, status=200)
+        return Refusal("upstream_lost", route=route.badge)
 
     def _run(self, channel: str, pieces: list[str], events: list[bytes], out: list[bytes]) -> None:
         """Text events of one channel: unchanged ones keep their bytes, else one event carries what is released."""
@@ -188,7 +216,7 @@ class Stream:
         if self._ex.blocked:
             choice["delta"] = answer.delta(changed)
             self.done = True
-            self._connection.abort()
+            self._cut()
         else:
             answer.put(choice.setdefault("delta", {}), changed)
         self._waiting = generic
@@ -202,12 +230,16 @@ class Stream:
             self._ex.first_at = self._now()
             data = b": isthmus %b\n\n%b" % (msgspec.json.encode(answer.origin(self._ex)), data)
             coding = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Connection: close\r\n"
-            head = _HEAD + coding + answer.header_lines(self._ex) + b"\r\n"
+            head = _HEAD + coding + answer.header_lines(self._ex) + self.lines + b"\r\n"
             self._door.write(head + self._frame(data))
         else:
             self._door.write(self._frame(data))
 
     def _frame(self, data: bytes) -> bytes:
+        if self.voice is not None:
+            data = self.voice.events(data)
+            if not data:
+                return b""
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
     def finish(self) -> None:
@@ -254,6 +286,8 @@ class Stream:
         self._end()
 
     def _end(self) -> None:
+        if self.voice is not None:
+            self.voice.ended()
         if self._chunked:
             self._door.write(b"0\r\n\r\n")
 

@@ -29,7 +29,8 @@ class Talk:
         self.ex = exchange(self.plan, **fields)
         self.door = Door()
         self.partner = Partner()
-        self.stream = Stream(self.ex, self.plan, self.door, openai_chat, self.partner, lambda: 1.0, chunked=chunked)
+        self.stream = Stream(self.ex, self.plan, self.door, openai_chat, lambda: 1.0, chunked=chunked)
+        self.stream.connection = self.partner
 
     def say(self, *reads):
         for read in reads:

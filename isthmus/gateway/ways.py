@@ -1,0 +1,68 @@
+"""How each route is spoken to: its dialect, and its HTTP request heads up to the number of their Content-Length.
+
+A dialect translates where its wire is not chat.completions: `to_chat` a whole answer, `Reader` a stream; `head` and
+`path` say where keys and models stand on its wire (docs/partner-wires.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple, Protocol
+
+from isthmus.core.decision import Route
+from isthmus.partners import openai_chat
+
+
+class EventReader(Protocol):
+    """What turns a partner's events into canonical ones. One serves one stream."""
+
+    def feed(self, event: bytes, name: bytes = b"") -> list[bytes]: ...
+
+
+class Way(NamedTuple):
+    """One route's. `secret` names nothing here: it is inside the heads alone."""
+
+    dialect: ModuleType
+    whole: bytes
+    stream: bytes
+    to_chat: Callable[[bytes], bytes] | None
+    reader: Callable[[Route], EventReader] | None
+
+
+def ways(routes: Mapping[str, Route], engine_key: str, environ: Mapping[str, str]) -> dict[str, Way]:
+    """The way of every route; a stand-in and the private tier take the engine's own key."""
+    return {
+        route.name: way(route, environ[route.key_env] if route.key_env else engine_key) for route in routes.values()
+    }
+
+
+def way(route: Route, secret: str) -> Way:
+    """The way of one route."""
+    dialect = import_module(f"isthmus.partners.{route.dialect}")
+    return Way(
+        dialect,
+        head(route, secret, dialect, stream=False),
+        head(route, secret, dialect, stream=True),
+        getattr(dialect, "to_chat", None),
+        getattr(dialect, "Reader", None),
+    )
+
+
+def head(route: Route, secret: str, dialect: ModuleType, *, stream: bool) -> bytes:
+    """The HTTP request head towards `route`, up to the number of its Content-Length."""
+    host = route.host if route.port in (80, 443) else f"{route.host}:{route.port}"
+    path = getattr(dialect, "path", openai_chat.path)(route, stream=stream)
+    accept = "text/event-stream" if stream else "application/json"
+    if route.key_env:
+        key: bytes = getattr(dialect, "head", openai_chat.head)(route, secret, stream=stream)
+    else:
+        key = f"Authorization: Bearer {secret}\r\n".encode()  # a stand-in or the private tier: the engine's own key
+    return b"POST %b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\nUser-Agent: isthmus\r\nContent-Length: " % (
+        path.encode(),
+        host.encode(),
+        key,
+        b"Content-Type: application/json\r\nAccept: ",
+        accept.encode(),
+    )
