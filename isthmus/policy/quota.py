@@ -112,7 +112,7 @@ class Quota:
             fixed,
             each,
             bool(units & {"tokens", "money"}),
-            currencies.pop() if currencies else "",
+            currency,
             advertise.policy(mine),
         )
         self._bounds[caller.key_id] = bound

@@ -506,7 +506,7 @@ def test_a_price_begins_on_its_day_without_a_restart(worker, clock, route):
 
 
 def test_budgets_of_money_in_two_currencies_let_no_route_through(worker, request_of):
-    quota = worker(MONEY, budget("money", 5, currency="CNY"))
+    quota = worker(MONEY, msgspec.structs.replace(MONEY, id="bud_cny", currency="CNY"))
     ex = request_of()
     with pytest.raises(RouteSkipped):
         quota.reserve(ex, ex.plan)
