@@ -71,9 +71,15 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 class Node:
-    """`config.workers` gateway workers on one port, in front of the engine at `engine` with `engine_key`."""
+    """`config.workers` gateway workers on one port, in front of the engine at `engine` with `engine_key`.
 
-    def __init__(self, config: Config, *, engine: tuple[str, int], engine_key: str, model: str) -> None:
+    `fleet`: the board of a fleet that takes the engine's place (isthmus.gateway.replicas).
+    """
+
+    def __init__(
+        self, config: Config, *, engine: tuple[str, int], engine_key: str, model: str, fleet: str = ""
+    ) -> None:
+        self._fleet = fleet
         self.config = config
         self.model = model
         self._engine = engine
@@ -112,6 +118,7 @@ class Node:
                 ready=str(ready),
                 tls_cert=self.config.tls_cert,
                 tls_key=self.config.tls_key,
+                fleet=self._fleet,
             )
             path = self.config.run / f"{shard}.json"
             write_private(path, msgspec.json.encode(settings))

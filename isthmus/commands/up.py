@@ -17,6 +17,7 @@ from isthmus.core.clock import SystemClock
 from isthmus.core.config import Config
 from isthmus.device.engine import LocalEngine
 from isthmus.device.store import Model, ready_model
+from isthmus.fleet.local import LocalFleet
 from isthmus.node import Node, admin_url, prepare, running
 
 NAME = "up"
@@ -30,6 +31,7 @@ def command(
     model: Annotated[str, typer.Option(help="Model id or GGUF file (else ISTHMUS_MODEL, else by memory).")] = "",
     tls_cert: Annotated[str, typer.Option(help="Certificate chain (PEM): the gateway then speaks HTTPS.")] = "",
     tls_key: Annotated[str, typer.Option(help="The certificate's private key (PEM).")] = "",
+    fleet: Annotated[int, typer.Option(help="Serve with so many replicas of the model, on Ray (isthmus[fleet]).")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document when ready.")] = False,
 ) -> None:
     """Start everything on this machine: the local model, the gateway, the pages. Ends with Ctrl-C."""
@@ -42,8 +44,9 @@ def command(
         tell(config, already.url, key, already.model, as_json=as_json)
         return
     chosen = fetch(config)
-    with LocalEngine(chosen.path, log=config.run / "engine.log", name=chosen.name) as engine:
-        node = Node(config, engine=engine.address, engine_key=engine.key, model=chosen.name)
+    with engine_for(config, chosen, fleet) as engine:
+        board = str(engine.board) if isinstance(engine, LocalFleet) else ""
+        node = Node(config, engine=engine.address, engine_key=engine.key, model=chosen.name, fleet=board)
         node.start()
         try:
             node.wait_ready()
@@ -54,6 +57,13 @@ def command(
             wait_for_the_end(node)
         finally:
             node.stop()
+
+
+def engine_for(config: Config, chosen: Model, fleet: int) -> LocalEngine | LocalFleet:
+    """One engine, or a fleet of `fleet` replicas in its place."""
+    if fleet:
+        return LocalFleet(config.run / "fleet", chosen.path, replicas=fleet)
+    return LocalEngine(chosen.path, log=config.run / "engine.log", name=chosen.name)
 
 
 def fetch(config: Config) -> Model:

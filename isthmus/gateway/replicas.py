@@ -1,7 +1,7 @@
 """Replicas behind one route: who they are, how they are, and which of them answers this request.
 
 Rules of this room:
-1. A route names a fleet by its host (HOST); the fleet's board lists addresses. A caller never names one.
+1. A route names a fleet by its host (FLEET_HOST); the fleet's board lists addresses. A caller never names one.
 2. Probes run beside requests, each EVERY_S; picking is routing.picker, which waits for nothing.
 3. Until something was shown, a request whose replica went away goes to another: freely if it was never sent, ONCE if it
    may be what broke that replica, and within a budget of a tenth of all requests, so that failures do not multiply.
@@ -32,7 +32,6 @@ from isthmus.routing.picker import Picker, Replica, Ticket
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
 
-HOST = "fleet.localhost"
 ONCE = 1  # repeats of a request that was sent to a replica which then broke off
 BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+FLEET_HOST = (
+    "fleet.localhost"  # what a route names instead of an address when a fleet answers (RFC 6761: never resolved)
+)
 EVERY_S = 0.1
 STALE_S = 2.0
 SILENT_S = 1.5  # no answer for so long: others are asked first
