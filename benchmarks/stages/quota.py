@@ -27,7 +27,7 @@ BUDGET_US = {
     "reserve and give back: one budget": 2.0,
     "reserve and give back: four budgets, tokens and money": 6.0,
     "reserve and settle: four budgets, tokens and money": 7.5,
-    "advertise: headers of four budgets": 8.0,
+    "advertise: headers of four budgets": 12.0,
 }
 PRICE = Price(date(2026, 1, 1), "USD", (Tier(0, 860_000, 4_310_000, 170_000, 4_310_000),), 0, "qwen", "")
 PLAN = SimpleNamespace(route=SimpleNamespace(name="doubao/pro", badge="Doubao"))
@@ -38,7 +38,9 @@ BODY = json.dumps(
 
 def exchange(key: str) -> Exchange:
     ex = Exchange(
-        "r", Caller(key, f"t-{key}", ("CN",), "CN", organisation="group", limited=True), SystemClock().monotonic()
+        "r",
+        Caller(key, f"t-{key}", ("CN",), "CN", organisation="group", limited=key != "none"),
+        SystemClock().monotonic(),
     )
     ex.ask = decode_ask(BODY)
     ex.plan = PLAN
