@@ -24,10 +24,11 @@ from isthmus.core.errors import Refusal
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.relay import Corridor
-from isthmus.gateway.replicas import HOST, Replicas
+from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.ledger.accounts import Accounts
 from isthmus.routing.picker import Picker
+from isthmus.routing.probe import FLEET_HOST
 from isthmus.web.public import public_app
 
 SWEEP_SECONDS = 0.25
@@ -69,7 +70,7 @@ async def run(settings: Settings) -> None:
     ]
     if settings.fleet:
         replicas = Replicas(Path(settings.fleet), settings.engine_key, Picker(clock))
-        corridor.fleets = {HOST: replicas.send}
+        corridor.fleets = {FLEET_HOST: replicas.send}
         chores.append(loop.create_task(replicas.keep()))
     settle_memory()
     if settings.ready:
