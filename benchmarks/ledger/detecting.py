@@ -2,8 +2,8 @@
 
 Produced here: passages of the documentation under /usr/share/doc (English) and, where the package manpages-zh is
 installed, of manuals in Chinese: 60 to 400 words, 120 to 500 characters. Each is edited at random, word by word: half
-of the edits replace, a quarter delete, a quarter insert. What people wrote: passages of files that gave none to the
-first set and share no longer run of words with it (copies of one text in two packages are one text, not a false claim).
+of the edits replace, a quarter delete, a quarter insert. What people wrote: passages of other files that copy none of
+the first set, eight shingles in a row (one licence in two packages is one text, not a false claim).
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ def run(count):
         for number, (_, text) in enumerate(ours):
             held.keep([Printed(named(number), lambda text=text: fingerprint.numbers(text))])
         begun = time.perf_counter()
-        claimed = [text for _, text in theirs if prints.find(place, fingerprint.windows(text)) is not None]
+        claimed = [match for _, text in theirs if (match := prints.find(place, fingerprint.windows(text))) is not None]
         found["texts of people"] = len(theirs)
         found["claimed by mistake"] = len(claimed)
+        found["tokens in common there"] = sorted(match.tokens for match in claimed)
         found["a question, ms"] = round((time.perf_counter() - begun) / max(1, len(theirs)) * 1000, 1)
         for language in LENGTHS:
             for share in SHARES:
@@ -93,23 +94,28 @@ def edited(text, share, language, draw):
 
 
 def shared_out(files, language, draw):
-    """Passages of one half of the files, and of those of the other half that copy nothing from the first."""
+    """Passages of a tenth of the files, as produced here; those of the other files that copy nothing from them."""
     draw.shuffle(files)
-    half = files[::2]
-    first = {shingle for text in half for shingle in fingerprint.shingles(text)}
-    mine = [(language, each) for text in half for each in passages(text, language, draw)]
-    others = []
-    for text in files[1::2]:
-        copied = 0
-        for shingle in fingerprint.shingles(text):
-            copied = copied + 1 if shingle in first else 0
-            if copied >= RUN:
-                break
-        else:
-            others += [(language, each) for each in passages(text, language, draw)]
+    mine = [(language, each) for text in files[::10] for each in passages(text, language, draw)]
     draw.shuffle(mine)
+    mine = mine[:PRODUCED]
+    first = {shingle for _, text in mine for shingle in fingerprint.shingles(text)}
+    others = []
+    for number, text in enumerate(files):
+        if number % 10 and not copies(fingerprint.shingles(text), first):
+            others += [(language, each) for each in passages(text, language, draw)]
     draw.shuffle(others)
     return mine, others
+
+
+def copies(shingles, first):
+    """Whether RUN shingles in a row are also in `first`."""
+    copied = 0
+    for shingle in shingles:
+        copied = copied + 1 if shingle in first else 0
+        if copied >= RUN:
+            return True
+    return False
 
 
 def passages(text, language, draw):

@@ -24,6 +24,11 @@ from isthmus.ledger.receipt import Entry, Retired, encode
 from isthmus.ledger.shard import SEGMENT_BYTES, Shard
 
 DAY = 24 * 3600 * 1000  # ms
+# A note has some 350 bytes. Signing a quiet log and the node's log less often keeps notes far smaller than receipts:
+# a log is signed at once when MANY entries are new, else when QUIET seconds have passed since it was signed.
+MANY = 16
+QUIET = 5.0
+NODE_EVERY = 10.0  # seconds between two entries of the node's log
 Span = tuple[int, int]
 
 
@@ -88,6 +93,8 @@ class Logs:
         self._bytes = segment_bytes
         self._logs: dict[Span, Shard] = {}
         self._retire_at = clock.monotonic()
+        self._signed_at: dict[Span, float] = {}
+        self._gathered_at = -NODE_EVERY
         self._node: Node | None = None
         try:
             self.boot = self._log((0, 0)).boot
@@ -116,12 +123,20 @@ class Logs:
         for span, payloads in spans.items():
             self._log(span).write(payloads)
 
-    def sign(self) -> None:
-        """A checkpoint of every log that changed, and of the node. Raises OSError, Refusal data_damaged."""
-        for log in self._logs.values():
-            log.checkpoint()
-        if self._node is not None:
+    def sign(self, *, only_due: bool = False) -> None:
+        """A checkpoint of every log that changed, and of the node; `only_due` leaves quiet ones for later.
+
+        Raises OSError, Refusal data_damaged.
+        """
+        now = self._clock.monotonic()
+        for span, log in self._logs.items():
+            fresh = log.size - (log.last.size if log.last is not None else 0)
+            if fresh and (not only_due or fresh >= MANY or now - self._signed_at.get(span, -QUIET) >= QUIET):
+                log.checkpoint()
+                self._signed_at[span] = now
+        if self._node is not None and (not only_due or now - self._gathered_at >= NODE_EVERY):
             self._node.gather()
+            self._gathered_at = now
 
     def retire(self, next_id: Callable[[], str]) -> None:
         """Delete the segments that are as old as the law lets them grow; an entry in the same log says so first.

@@ -30,8 +30,8 @@ from isthmus.ledger.receipt import Receipt
 SIZE = 64  # tokens of one print
 KEEP = 400  # days, where the law says nothing
 LIMIT = 8 << 30  # bytes of one shard: some 30 million prints
-LEAST = 8  # tokens in common
-SHARE = 0.14  # of the tokens of the shorter print, in common
+LEAST = 10  # tokens in common
+SHARE = 0.18  # of the tokens of the shorter print, in common
 _HEAD = struct.Struct(">QIQHH")
 RECORD = _HEAD.size + 4 * SIZE
 _ROUTES = 1 << 16

@@ -9,6 +9,7 @@ opened anew (a failed fsync may have thrown the pages away, so trying again woul
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import threading
 from collections import deque
@@ -194,7 +195,7 @@ class Ledger:
                 tend = self._clock.monotonic() + TEND_EVERY
         self._awake = False
         self._commit()
-        self._tend()
+        self._tend(only_due=False)
         self.failed = self.failed or "it is closed"
         self._commit()
         self._logs.close()
@@ -222,11 +223,11 @@ class Ledger:
         if printed and self.failed is None and self._prints is not None:
             self._guard(self._prints.keep, printed)  # whoever waits does not wait for this
 
-    def _tend(self) -> None:
+    def _tend(self, *, only_due: bool = True) -> None:
         if self.failed is None:
             self._guard(self._logs.retire, self.next_id)
         if self.failed is None:
-            self._guard(self._logs.sign)
+            self._guard(functools.partial(self._logs.sign, only_due=only_due))
 
     def _guard(self, act: Callable[..., None], *arguments: object) -> None:
         """Run what touches the disk; what goes wrong is kept in `failed`, for good."""

@@ -157,3 +157,24 @@ def test_the_cut_bytes_of_all_logs_are_counted(tmp_path, open_logs, make):
     again = open_logs()
     assert again.cut == 8
     again.close()
+
+
+def test_a_quiet_log_is_signed_less_often_than_a_busy_one(tmp_path, clock, make, signer):
+    logs = Logs(tmp_path, "w0", signer, clock)
+
+    def signed(count):
+        logs.commit([make(f"id-{each}") for each in range(count)])
+        logs.sign(only_due=True)
+        return len(checkpoint.split((tmp_path / "shards" / "w0" / "checkpoints").read_bytes())[0])
+
+    assert [signed(1), signed(1), signed(14), signed(2)] == [1, 1, 1, 2]
+    clock.advance(5)
+    assert signed(1) == 3
+    node = (tmp_path / "CHECKPOINT").read_bytes()
+    logs.commit([make("last")])
+    logs.sign(only_due=True)
+    assert (tmp_path / "CHECKPOINT").read_bytes() == node
+    clock.advance(10)
+    logs.sign(only_due=True)
+    assert (tmp_path / "CHECKPOINT").read_bytes() != node
+    logs.close()

@@ -40,9 +40,9 @@ def test_what_was_kept_is_found_with_its_receipt_and_route(tmp_path, keep):
 
 def test_a_part_in_common_is_enough_and_less_is_not(tmp_path, keep):
     keep(1, drawn(1))
-    assert prints.find(tmp_path, [drawn(1)[:10] + drawn(2, 54)]).tokens == 10
-    assert prints.find(tmp_path, [drawn(1)[:8] + drawn(2, 56)]) is None
-    assert prints.find(tmp_path, [drawn(1)[:7]]) is None
+    assert prints.find(tmp_path, [drawn(1)[:12] + drawn(2, 52)]).tokens == 12
+    assert prints.find(tmp_path, [drawn(1)[:11] + drawn(2, 53)]) is None
+    assert prints.find(tmp_path, [drawn(1)[:9]]) is None
     assert prints.find(tmp_path, [drawn(3)]) is None
 
 

@@ -219,8 +219,8 @@ def test_a_running_ledger_signs_on_its_own(folder, make):
     signed = threading.Event()
     sign = ledger._logs.sign
 
-    def told():
-        sign()
+    def told(**how):
+        sign(**how)
         if (folder / "heads" / "w0").exists():
             signed.set()
 
