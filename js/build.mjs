@@ -34,6 +34,7 @@ async function tests() {
     entryPoints: names.map((name) => here(`test/${name}`)),
     bundle: true, format: "esm", platform: "node", target: "node20", outdir: here("build/tests"), jsx: "automatic", jsxImportSource: "preact",
   });
+  await build({ entryPoints: [here("test/snippet.ts")], bundle: true, format: "esm", target: TARGET, outfile: here("build/browser/snippet.js") });
 }
 
 async function packaged() {

@@ -92,7 +92,7 @@ def answer(device: Device, feature: str, item: dict) -> dict:
     return {
         "item": item["name"], "feature": feature, "lang": item["lang"], "split": item["split"], "sure": result.sure,
         "right": right(feature, item, result.value, result.text), "misses": result.misses,
-        "confidence": result.confidence, "text": result.text, "seconds": round(took, 1),
+        "confidence": result.belief, "text": result.text, "seconds": round(took, 1),
         "tokens": tokens(result.text),
     }  # fmt: skip
 

@@ -36,7 +36,7 @@ LEAST = 0.25
 
 
 def confidence(said: Said) -> float | None:
-    """How likely the answer is right, 0 to 1: the geometric mean of its words, pulled down by its worst stretch.
+    """What the model gave its own words, 0 to 1: their geometric mean, pulled down by the worst stretch.
 
     None when the voice gave no probabilities. A stretch is eight tokens.
     """

@@ -17,6 +17,7 @@ import msgspec
 from isthmus.core.errors import Refusal
 from isthmus.core.secret import Withheld
 from isthmus.device import chunks, gate, schema
+from isthmus.device.calibration import likely
 from isthmus.device.cloud import Cloud
 from isthmus.device.law import Law
 from isthmus.device.result import MAYBE, Draft, Result
@@ -186,6 +187,7 @@ class Orchestrator:
     def _result(self, task: Task, answer: Answer, voice: Voice, why: list[str]) -> Result[Any]:
         about = answer.said.about
         sure = not answer.misses
+        belief = gate.confidence(answer.said)
         badge = about.get("badge", voice.badge)
         return Result(
             value=answer.value,
@@ -200,7 +202,8 @@ class Orchestrator:
             rehearsal=bool(about.get("rehearsal", False)),
             why=why,
             sure=sure,
-            confidence=gate.confidence(answer.said),
+            confidence=likely(belief, about.get("model") or voice.model),
+            belief=belief,
             misses=answer.misses,
             usage=answer.said.usage,
         )

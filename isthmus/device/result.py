@@ -20,7 +20,8 @@ class Result(Withheld, msgspec.Struct, Generic[T], kw_only=True):
     computed, `tier` whose model it was (device, private, partner), `badge` the words to show for it. `label` is what
     the law of the region wants beside the text, `notices` what else. `receipt` finds the proof. `why` tells how the
     answer came about, step by step. `sure` is whether it passed the quality gate, `confidence` how likely it is
-    right, 0 to 1 (None: the model gave no probabilities). `misses` are the checks it failed.
+    right, 0 to 1 (None: the model gave no probabilities), `belief` what the model itself gave its words
+    (gate.confidence). `misses` are the checks it failed.
     """
 
     value: T
@@ -36,6 +37,7 @@ class Result(Withheld, msgspec.Struct, Generic[T], kw_only=True):
     why: list[str] = []
     sure: bool = True
     confidence: float | None = None
+    belief: float | None = None
     misses: list[str] = []
     usage: dict[str, int] = {}
 

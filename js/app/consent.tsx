@@ -2,10 +2,10 @@
 
 import { useState } from "preact/hooks";
 import type { Piece, Sheet as Words } from "../src/gateway.js";
-import { nameIn } from "./actions.js";
+import { deviceChats, nameIn } from "./actions.js";
 import { Icon } from "./icons.js";
 import { Clauses, Sheet, useWords } from "./parts.js";
-import { store, type ConsentAsked } from "./store.js";
+import type { ConsentAsked } from "./store.js";
 import { fill, shortLaw, spoken, WORDS, type Language } from "./words.js";
 
 export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
@@ -55,7 +55,7 @@ function partnerIn({ sheet, preview }: ConsentAsked, language: Language): string
 
 /** The sheet's reason speaks of a device that was unsure; where none tried, it says only what is true. */
 function reason(sheet: Words, language: Language): string {
-  return store.state.deviceModel ? (sheet.reason ?? "") : WORDS[language].leaves;
+  return deviceChats() ? (sheet.reason ?? "") : WORDS[language].leaves;
 }
 
 /** The sentence on withdrawal without its law, which stands behind it in short. */
@@ -74,14 +74,14 @@ function Draft() {
 /** Device, mask, partner on a line: the one motif. */
 function Crossing({ partner, rehearsal }: { partner: string; rehearsal: boolean }) {
   const w = useWords();
-  const here = store.state.deviceModel ? w.device : w.private;
+  const here = deviceChats() ? w.device : w.private;
   return (
     <div class="crossing" aria-hidden="true">
-      <span class={store.state.deviceModel ? "badge device" : "badge private"}>
-        <Icon name={store.state.deviceModel ? "device" : "lock"} size={18} />
+      <span class={deviceChats() ? "badge device" : "badge private"}>
+        <Icon name={deviceChats() ? "device" : "lock"} size={18} />
         {here}
       </span>
-      <span class={store.state.deviceModel ? "wire device-end" : "wire private-end"} />
+      <span class={deviceChats() ? "wire device-end" : "wire private-end"} />
       <span class="mask"><Icon name="shield" size={20} /></span>
       <span class={rehearsal ? "wire rehearsal-end" : "wire partner-end"} />
       <span class={rehearsal ? "badge rehearsal" : "badge partner"}>

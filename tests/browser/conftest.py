@@ -6,6 +6,7 @@ To run: pip install playwright; apt install chromium fonts-inter fonts-noto-cjk;
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -63,6 +64,15 @@ class House(NamedTuple):
     answers: StandIn
 
 
+OBSERVE = """
+window.seen = {shift: 0, longest: 0, tasks: 0, paint: 0};
+new PerformanceObserver((list) => { for (const each of list.getEntries()) if (!each.hadRecentInput) seen.shift += each.value; })
+  .observe({type: "layout-shift", buffered: true});
+new PerformanceObserver((list) => { for (const each of list.getEntries()) { seen.tasks++; seen.longest = Math.max(seen.longest, each.duration); } })
+  .observe({type: "longtask", buffered: true});
+new PerformanceObserver((list) => { seen.paint = list.getEntries().at(-1).startTime; })
+  .observe({type: "largest-contentful-paint", buffered: true});
+"""
 SMALL = "smollm2-135m"
 PATIENCE_MS = 30_000  # for machines that do much else besides
 
@@ -164,6 +174,19 @@ class Phone:
     def screen(self, name):
         SCREENS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(SCREENS / f"{name}.png"), animations="disabled")
+
+    def watch(self):
+        """From the next page on, note layout shifts (their sum), long tasks (count, longest in ms), largest paint (ms)."""
+        self.page.add_init_script(OBSERVE)
+
+    def write_down(self, name):
+        """What was noted since the page came, also into build/screens/measured.json."""
+        seen = self.page.evaluate("seen")
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        path = SCREENS / "measured.json"
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        path.write_text(json.dumps({**known, name: seen}, indent=1), "utf-8")
+        return seen
 
     def kept(self):
         return self.page.evaluate("Object.keys(localStorage)")

@@ -36,6 +36,7 @@ def test_with_the_network_cut_summarize_and_rewrite_still_answer(carried):
     it = carried
     it.screen("model-here-390x844")
     it.page.context.set_offline(True)
+    it.watch()
     it.house.answers.seen.clear()
     it.page.reload()
     it.page.evaluate("location.hash = '#/tools'")
@@ -44,6 +45,7 @@ def test_with_the_network_cut_summarize_and_rewrite_still_answer(carried):
     assert len(summary) > 10
     assert "On device" in badge
     it.screen("airplane-summary-390x844")
+    it.write_down("a model answers in this page")
     rewritten, badge = tool(it, "Rewrite", "Send me the report by Friday.")
     assert len(rewritten) > 5
     assert "On device" in badge
