@@ -48,6 +48,7 @@ class LocalFleet:
             return 0
 
     def __enter__(self) -> Self:
+        self.board.unlink(missing_ok=True)  # an earlier life's list would count as ready
         self._child.start()
         return self
 

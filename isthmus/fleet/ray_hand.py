@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ class RayHand:
 
         stay_on_loopback()
         self._ray: Any = ray
+        ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             ray.init(
                 address=address,
@@ -35,6 +37,8 @@ class RayHand:
             )
         except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
             raise Refusal("fleet_unavailable", reason=f"Ray said {type(error).__name__}.") from None
+        for number, handler in ours.items():  # Ray puts its own in their place, which end the process at once
+            signal.signal(number, handler)
         self._actors: dict[str, Any] = {}
         self._names: list[str] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from isthmus.core.clock import Clock
 from isthmus.core.errors import Refusal
 from isthmus.fleet import ray_cell
 from isthmus.fleet.cell import RAY_PORTS, Cell
-from isthmus.fleet.keeper import STEP_S, Keeper, board_file
+from isthmus.fleet.keeper import STEP_S, Keeper, board_file, orders_file
 from isthmus.fleet.watch import EngineLook
 
 START_S = 180.0
@@ -46,8 +47,7 @@ def serve(cell: Cell, folder: Path, clock: Clock, end: threading.Event, say: Say
     require_ray()
     if alive(folder):
         raise Refusal("usage", reason="This cell is already up; `isthmus fleet status` shows it.")
-    ray_cell.end_leftovers(folder)
-    board_file(folder).unlink(missing_ok=True)
+    forget(folder)
     environ = ray_cell.environment(folder, token, key_file(folder), os.environ)
     os.environ.update(environ)
     os.environ.pop(ray_cell.TOKEN, None)
@@ -64,6 +64,14 @@ def serve(cell: Cell, folder: Path, clock: Clock, end: threading.Event, say: Say
         ray_cell.end_leftovers(folder)
         for left in (note, board_file(folder)):
             left.unlink(missing_ok=True)
+
+
+def forget(folder: Path) -> None:
+    """End what an earlier life of this cell left running, and its memory: the cell's own settings count now."""
+    ray_cell.end_leftovers(folder)
+    for path in (board_file(folder), orders_file(folder)):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "gcs", ignore_errors=True)
 
 
 def start(cell: Cell, children: tuple[Child, Child], clock: Clock, end: threading.Event, say: Say) -> None:
