@@ -29,7 +29,7 @@ class Audit:
 
     def broken(self) -> int:
         """Requests that a site answered although some question of their class does not list it, or law refuses it."""
-        table = lawful.table(self._house.sites, self._house.regions, self._house.day)
+        table = lawful.fresh_table(self._house.sites, self._house.regions, self._house.day)
         found = 0
         for (ask, site), count in self._seen.items():
             if site >= 0:

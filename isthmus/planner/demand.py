@@ -20,10 +20,10 @@ SECONDS = 86_400
 @lru_cache(maxsize=256)
 def shape(peak: float, trough: float, peak_hour: float, offset: float) -> tuple[float, ...]:
     """Relative load of each quarter hour of the UTC day, mean 1."""
-    low, power = min(trough, 1.0), 1.0
-    if peak > 1.0:
-        wanted = (1 - low) / (peak - low)
-        power = _power(wanted)
+    low = min(trough, 1.0)
+    if peak <= 1.0 or low >= 1.0:
+        return (1.0,) * SLOTS
+    power = _power((1 - low) / (peak - low))
     hours = [(slot + 0.5) * 24 / SLOTS + offset - peak_hour for slot in range(SLOTS)]
     raw = [low + (peak - low) * ((1 + cos(hour * pi / 12)) / 2) ** power for hour in hours]
     mean = sum(raw) / SLOTS

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ def sites(regions: Iterable[str]) -> tuple[Site, ...]:
     )
 
 
-def table(all_sites: Sequence[Site], regions: Iterable[str], day: date, first: str = "") -> Table:
+def fresh_table(all_sites: Sequence[Site], regions: Iterable[str], day: date, first: str = "") -> Table:
     """The law of `day` over these sites. `first` is the site whose gateway it is: nearest sites come first in its
     routes.
     """
@@ -63,6 +63,12 @@ def table(all_sites: Sequence[Site], regions: Iterable[str], day: date, first: s
     for order, site in enumerate(near):
         held[site.name] = _partner(site, order)
     return supposed.table(_files(), held, _operator(all_sites, regions), {KEY: "held"}, day)
+
+
+@lru_cache(maxsize=64)
+def table(all_sites: tuple[Site, ...], regions: tuple[str, ...], day: date, first: str = "") -> Table:
+    """The same, compiled once: a table never changes."""
+    return fresh_table(all_sites, regions, day, first)
 
 
 @cache

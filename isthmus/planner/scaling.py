@@ -104,10 +104,10 @@ def _pool(load: Sequence[float], each: float, most: int, hot: float) -> tuple[tu
         elif number < ready:
             ready = number
         if now >= DAY:
-            row[slot] += ready * MINUTE / (DAY / SLOTS)
+            row[slot] += ready
             short += need > ready * hot + 1e-9
             orders += max(0, more)
-    return tuple(row), short, orders
+    return tuple(value / (DAY / SLOTS / MINUTE) for value in row), short, orders
 
 
 class Hand:
