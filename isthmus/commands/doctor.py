@@ -15,6 +15,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from isthmus import node
+from isthmus.commands import _problems
+from isthmus.commands._problems import Problem
 from isthmus.core import config, operator
 from isthmus.core.errors import Refusal
 from isthmus.core.operator import Operator
@@ -63,6 +66,7 @@ class Terms(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True):
     """The whole finding. `ready`: nothing stands in the way of rehearsing; `public`: nor of serving the public."""
 
+    problems: list[Problem]
     python: str
     packages: dict[str, bool]
     engine: str
@@ -85,13 +89,17 @@ def command(
     settings = config.load()
     known = _only(region_files.load(), [word.upper() for word in region or []])
     partners = partner_files.load()
-    held = operator.load_or_rehearsal(settings.operator)
+    problems = _problems.find(settings, os.environ, partners, running=node.running(settings) is not None)
+    unread = any(one.code == "operator_unreadable" for one in problems)
+    held = operator.rehearsal() if unread else operator.load_or_rehearsal(settings.operator)
     packages = {name: importlib.util.find_spec(name) is not None for name in PACKAGES}
     terms = count_terms(known, term_lists.load(settings.home))
     missing = missing_facts(held, known, partners)
     drafts = sorted(name for name, one in known.items() if one.reviewed.status == "draft")
     gaps = [one.key for one in missing if one.needed] + [one.rule for one in _short(terms)]
+    stopped = any(one.stops for one in problems)
     health = Health(
+        problems=problems,
         python=platform.python_version(),
         packages=packages,
         engine=engine_path(),
@@ -100,8 +108,8 @@ def command(
         doors=knock(partners, os.environ, offline=offline),
         terms=terms,
         missing=missing,
-        ready=all(packages.values()),
-        public=all(packages.values()) and not gaps and (held.accept_drafts or not drafts),
+        ready=all(packages.values()) and not stopped,
+        public=all(packages.values()) and not stopped and not gaps and (held.accept_drafts or not drafts),
     )
     if json:
         print(msgspec.json.encode(health).decode())
@@ -161,7 +169,12 @@ def count_terms(regions: Mapping[str, Region], lists: Mapping[str, Mapping[str, 
 
 
 def show(health: Health, held: Operator) -> None:
-    """Print the finding for a person."""
+    """Print the finding for a person: the verdict and what is wrong first."""
+    print(f"Ready to rehearse: {_yes(health.ready)}. Ready for the public: {_yes(health.public)}.")
+    print(f"{len(health.problems)} misconfigurations found." if health.problems else "No misconfiguration found.")
+    for problem in health.problems:
+        print(f"  {'STOPS  ' if problem.stops else 'mind   '} {problem.what}\n          {problem.mend}")
+    print()
     print(f"Python {health.python}")
     for name, here in health.packages.items():
         print(f"  {'ok     ' if here else 'MISSING'} {name} ({PACKAGES[name]})")
@@ -178,7 +191,6 @@ def show(health: Health, held: Operator) -> None:
     _show_missing(health.missing)
     if health.drafts:
         print(f"\nNot signed by a lawyer: {', '.join(health.drafts)}")
-    print(f"\nReady to rehearse: {_yes(health.ready)}. Ready for the public: {_yes(health.public)}.")
 
 
 def _show_missing(missing: list[Missing]) -> None:

@@ -82,7 +82,7 @@ def test_now_counts_what_is_asked(console):
     desk.page.click("text=View as table >> nth=0")
     table = desk.page.inner_text("[role=group][aria-label='Where answers come from']")
     assert "CN" in table
-    assert "Doubao" in table
+    assert "Openai" in table
     assert "Refused" in table
 
 

@@ -23,7 +23,18 @@ from starlette.routing import Route
 from isthmus.core.errors import Refusal
 from isthmus.ledger.receipt import ActReceipt
 from isthmus.web import static
-from isthmus.web.admin import lawdesk, ledgerdesk, money, openapi, overview, partners, people, planning, prometheus, questions
+from isthmus.web.admin import (
+    lawdesk,
+    ledgerdesk,
+    money,
+    openapi,
+    overview,
+    partners,
+    people,
+    planning,
+    prometheus,
+    questions,
+)
 from isthmus.web.admin.access import ANYBODY, COOKIE, SELF, Credential, Person, authorise
 from isthmus.web.admin.office import Call, Office
 from isthmus.web.admin.operation import PREFIX, Operation
