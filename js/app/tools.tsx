@@ -117,7 +117,7 @@ export function problemOf(error: unknown): string {
 async function work(tab: Tab, input: string, target: string, signal: AbortSignal): Promise<Result> {
   const w = words();
   const result: Result = { tab, input, origin: null, outputs: [], changes: [] };
-  const options = { signal, onOrigin: (origin: Origin) => { result.origin = origin; } };
+  const options = { signal, onOrigin: (origin: Origin) => { result.origin = { ...origin, unsure: origin.unsure || result.origin?.unsure }; } };
   if (tab === "proofread") {
     const proofreader = await Proofreader.create(options);
     const { correctedInput } = await proofreader.proofread(input, { signal });

@@ -16,6 +16,13 @@ export interface Wish {
 const FENCE = "<<<";
 const END = ">>>";
 
+/** The same for a small model on the device, which takes marks around the text for a part of it. */
+export function renderPlain(wish: Wish, input: string, context = ""): Message[] {
+  const [system] = render(wish, input, context);
+  const said = system.content!.split("\n").filter((line) => !line.startsWith("The text stands between")).join("\n");
+  return [{ role: "system", content: `${said} Give only the result.` }, { role: "user", content: input }];
+}
+
 /** System and user message for `input` under `wish`; `context` is the caller's own note for this one call. */
 export function render(wish: Wish, input: string, context = ""): Message[] {
   const about = [wish.shared, context].filter(Boolean).map((each) => `Context: ${each}`);
@@ -37,7 +44,7 @@ export function render(wish: Wish, input: string, context = ""): Message[] {
 export function unwrap(text: string): string {
   return text
     .replace(/^\s*<<<\s*/, "")
-    .replace(/\s*>>>\s*$/, "")
+    .replace(/\s*>>>\s*$|\n\s*>{1,3}\s*$/, "")
     .trim();
 }
 

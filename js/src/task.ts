@@ -10,7 +10,7 @@
 import { Gateway, type GatewayOptions, type Origin } from "./gateway.js";
 import { misses } from "./gate.js";
 import { localOrigin, type LocalModel } from "./local.js";
-import { render, unwrap, type Wish } from "./prompts.js";
+import { render, renderPlain, unwrap, type Wish } from "./prompts.js";
 
 export type Availability = "unavailable" | "downloadable" | "downloading" | "available";
 export type Mode = "prefer_on_device" | "only_on_device" | "prefer_in_cloud" | "only_in_cloud";
@@ -210,7 +210,7 @@ class LocalWorker implements Worker {
     if (input.length > this.quota && this.beyond) return this.beyond.run(input, options, onText);
     if (input.length > this.quota) throw new DOMException("The text is longer than the quota.", "QuotaExceededError");
     const signal = AbortSignal.any([this.#end.signal, ...(options.signal ? [options.signal] : [])]);
-    const messages = render(this.wish, input, options.context);
+    const messages = renderPlain(this.wish, input, options.context);
     const most = Math.min(1024, Math.ceil(input.length * 0.6) + 96);
     // Words that may still be replaced by another model's are not shown as they come.
     const reply = await local.chat({ messages, maxTokens: most, temperature: 0, signal, onText: this.beyond ? undefined : onText });
@@ -218,7 +218,7 @@ class LocalWorker implements Worker {
     const { feature, language, shared, length } = this.wish;
     const context = `${shared}\n${options.context ?? ""}`;
     const wrong = misses({ feature, input, output, language, context, finish: reply.finish, length });
-    if (wrong.length && this.beyond && navigator.onLine) {
+    if (wrong.length && this.beyond && online()) {
       try {
         return await this.beyond.run(input, options, onText);
       } catch (error) {
@@ -238,6 +238,10 @@ class LocalWorker implements Worker {
     this.#end.abort(new DOMException("The task was destroyed.", "AbortError"));
     this.beyond?.destroy();
   }
+}
+
+function online(): boolean {
+  return typeof navigator === "undefined" || navigator.onLine;
 }
 
 class GatewayWorker implements Worker {

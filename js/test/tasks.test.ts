@@ -184,3 +184,68 @@ test("a response constraint becomes a JSON schema, a pattern is refused", async 
   assert.deepEqual(asked[0].response_format, { type: "json_schema", json_schema: { name: "answer", schema: { type: "object" }, strict: true } });
   await assert.rejects(session.prompt("x", { responseConstraint: /a/ }), { name: "NotSupportedError" });
 });
+
+/** A model on the device that says `texts` in order. */
+function onDevice(...texts: string[]) {
+  const asked: { role: string; content: string | null }[][] = [];
+  const local = {
+    name: "small", contextWindow: 4096, availability: async () => "available" as const,
+    chat: async ({ messages }: { messages: { role: string; content: string | null }[] }) => {
+      asked.push(messages);
+      return { text: texts.shift() ?? "", finish: "stop", logprobs: [] };
+    },
+  };
+  return { local, asked };
+}
+
+test("a WebAssembly model of the device goes before the gateway, and its answer passes the gate", async () => {
+  const { local, asked } = onDevice("Please send me the 3 files.");
+  const { gateway, asked: beyond } = saying("cloud");
+  const heard: Origin[] = [];
+  const rewriter = await Rewriter.create({ tone: "more-formal", local, gateway, onOrigin: (origin) => heard.push(origin) });
+  assert.equal(await rewriter.rewrite("Send me the 3 files"), "Please send me the 3 files.");
+  assert.deepEqual([heard.length, heard[0].route, heard[0].unsure], [1, "device/wasm", false]);
+  assert.equal(asked[0][1].content, "Send me the 3 files");
+  assert.equal(beyond.length, 0);
+});
+
+test("what fails the gate goes to the gateway where the mode allows it, and only then", async () => {
+  const first = onDevice("Please send me the 4 files.");
+  const cloud = saying("Kindly send me the 3 files.");
+  const heard: Origin[] = [];
+  const asked = await Rewriter.create({ tone: "more-formal", local: first.local, gateway: cloud.gateway, onOrigin: (origin) => heard.push(origin) });
+  assert.equal(await asked.rewrite("Send me the 3 files"), "Kindly send me the 3 files.");
+  assert.equal(heard.at(-1)?.source, "private");
+  const second = onDevice("Please send me the 4 files.");
+  const alone = await Rewriter.create({ tone: "more-formal", local: second.local, gateway: cloud.gateway, mode: "only_on_device", onOrigin: (origin) => heard.push(origin) });
+  assert.equal(await alone.rewrite("Send me the 3 files"), "Please send me the 4 files.");
+  assert.equal(heard.at(-1)?.badge, "On device, may be off");
+  assert.equal(cloud.asked.length, 1);
+});
+
+test("a streamed answer of the device shows nothing that another model may still replace", async () => {
+  const { local } = onDevice("Please send me the 4 files.");
+  const rewriter = await Rewriter.create({ tone: "more-formal", local, gateway: saying("Kindly send me the 3 files.").gateway });
+  const seen: string[] = [];
+  for await (const piece of rewriter.rewriteStreaming("Send me the 3 files") as unknown as AsyncIterable<string>) seen.push(piece);
+  assert.equal(seen.join(""), "Kindly send me the 3 files.");
+});
+
+test("LanguageModel talks with the device's model and is never sure", async () => {
+  const { local, asked } = onDevice("Hello!", "Again!");
+  const heard: Origin[] = [];
+  const session = await LanguageModel.create({ local, mode: "only_on_device", onOrigin: (origin) => heard.push(origin), initialPrompts: [{ role: "system", content: "Be brief." }] });
+  assert.equal(await session.prompt("hi"), "Hello!");
+  assert.equal(await session.prompt("once more"), "Again!");
+  assert.deepEqual(asked[1].map((message) => message.role), ["system", "user", "assistant", "user"]);
+  assert.equal(heard[0].unsure, true);
+  assert.equal(session.contextWindow, 4096);
+});
+
+test("a model that is not here yet is not used, and cloud modes pass it over", async () => {
+  const { local } = onDevice("no");
+  const absent = { ...local, availability: async () => "downloadable" as const };
+  assert.equal(await Summarizer.availability({ local: absent }), "downloadable");
+  assert.equal(await (await Summarizer.create({ local: absent, gateway: saying("cloud").gateway })).summarize("x"), "cloud");
+  assert.equal((await Summarizer.create({ local, mode: "only_in_cloud", gateway: saying().gateway })).inputQuota, 24_000);
+});

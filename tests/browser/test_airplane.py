@@ -34,6 +34,7 @@ def tool(it, tab, text):
 
 def test_with_the_network_cut_summarize_and_rewrite_still_answer(carried):
     it = carried
+    it.page.locator("h2", has_text="On-device model").evaluate("each => each.scrollIntoView()")
     it.screen("model-here-390x844")
     it.page.context.set_offline(True)
     it.watch()
