@@ -23,7 +23,7 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
     notices shown, `met` names the obligations that were met. `keep_min` and `keep_max` are days that the law sets for
     keeping this entry (0: it sets none). `cost` is decimal text with its currency, such as "0.000182 USD"; `estimated`
     says that tokens, and so the cost, were counted here because the partner's count did not arrive. `route` and those
-    after it are empty when no route answered.
+    after it are empty when no route answered. `withdrawn` is the consent whose withdrawal ended the stream.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Receipt(msgspec.Struct, tag_field="kind", tag="answer", omit_defaults=True
     keep_min: int = 0
     keep_max: int = 0
     estimated: bool = False
+    withdrawn: str = ""
     v: int = SCHEMA
 
 

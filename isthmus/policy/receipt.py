@@ -6,16 +6,26 @@ here, because none of the fields read below holds any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from isthmus.core.clock import Clock
 from isthmus.core.decision import Obligation, Plan, Question, Route, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
+from isthmus.core.operator import Operator
 from isthmus.ledger.prints import Printed
-from isthmus.ledger.receipt import Receipt
+from isthmus.ledger.receipt import Law, Receipt
+from isthmus.partners.schema import Partner
 from isthmus.policy import fingerprint, money
 from isthmus.policy.house import House
+
+if TYPE_CHECKING:
+    from isthmus.policy.compile import Table
 
 VERBS = ("log.keep",)
 NAME = "receipt"
@@ -136,4 +146,31 @@ def _receipt(ex: Exchange, clock: Clock) -> Receipt:
         least,
         most,
         ex.estimated,
+        _withdrawn(ex) if ex.refusal_code == "stream_ended" else "",
     )
+
+
+def _withdrawn(ex: Exchange) -> str:
+    """The consent whose withdrawal ended a stream; "" when something else did."""
+    return next((consent.id for consent in ex.relies if consent.withdrawn), "")
+
+
+def enacted(table: Table, partners: Mapping[str, Partner], operator: Operator, id: str, at: int) -> Law:
+    """What the decisions of `table` were made from, to be left in the ledger when it comes into force.
+
+    A receipt names the decision's digest; this entry says which files, which day and which version stand behind it.
+    """
+    return Law(
+        id=id,
+        at=at,
+        decision=table.digest,
+        day=table.today.isoformat(),
+        version=version("isthmus"),
+        regions={name: region.digest[:16] for name, region in table.regions.items()},
+        partners={name: _digest(partner) for name, partner in partners.items()},
+        operator=_digest(operator),
+    )
+
+
+def _digest(facts: Partner | Operator) -> str:
+    return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:16]

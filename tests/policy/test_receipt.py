@@ -4,14 +4,18 @@ import msgspec
 import pytest
 
 from isthmus.core.clock import FakeClock
+from isthmus.core.consent import Consent
 from isthmus.core.decision import Citation, Decision, Obligation, Plan, Question, Route
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Attempt, Caller, Exchange
-from isthmus.core.operator import Facts, Operator
+from isthmus.core.operator import Facts, Operator, rehearsal
 from isthmus.core.wire import Usage, decode_ask
+from isthmus.ledger.prints import Printed
 from isthmus.ledger.receipt import decode, encode
-from isthmus.policy import receipt
+from isthmus.partners import load as partners
+from isthmus.policy import fingerprint, receipt, supposed
 from isthmus.policy.house import House
+from isthmus.regions import load as regions
 
 LAW = (Citation("csl", "Cybersecurity Law", "23", "law", date(2026, 1, 1)),)
 ROUTE = Route("doubao/pro", "doubao", "pro", "partner", "openai", "h", 443, True, "/", "w", "K", True, "badge", "Pro")
@@ -115,3 +119,52 @@ def test_a_minimum_above_the_maximum_is_an_error_that_names_both(clock):
 
 def test_this_duty_meets_one_verb():
     assert receipt.VERBS == ("log.keep",)
+
+
+def test_a_stream_that_a_withdrawal_ended_names_the_consent(exchange, clock):
+    consent = Consent("cns_7", "acme", "separate", "doubao", "CN", "*", "always", "", "zh-CN", clock.now(), clock.now())
+    exchange.decision, exchange.plan, exchange.relies = DECISION, PLAN, (consent,)
+    exchange.outcome, exchange.refusal_code = "interrupted", "stream_ended"
+    assert receipt.compose(exchange, clock).withdrawn == ""
+    consent.withdrawn = True
+    assert receipt.compose(exchange, clock).withdrawn == "cns_7"
+    exchange.refusal_code = "upstream_lost"
+    assert receipt.compose(exchange, clock).withdrawn == ""
+
+
+def test_where_a_detector_is_owed_the_fingerprint_goes_with_the_receipt_and_the_text_stays_nowhere(exchange, clock):
+    exchange.decision, exchange.plan, exchange.outcome = DECISION, PLAN, "answered"
+    said = " ".join(f"{CANARY}{each}" for each in range(40))
+    exchange.held[fingerprint.SAID] = [said]
+    made = receipt.compose(exchange, clock)
+    assert isinstance(made, Printed)
+    assert (made.draw(), made.entry.route) == (fingerprint.numbers(said), "doubao/pro")
+    assert CANARY.encode() not in encode(made.entry)
+    assert fingerprint.SAID not in exchange.held
+
+
+def test_a_refusal_keeps_no_fingerprint_and_lets_go_of_the_text(exchange, clock):
+    exchange.decision, exchange.outcome = DECISION, "refused"
+    exchange.held[fingerprint.SAID] = ["some text"]
+    assert isinstance(receipt.compose(exchange, clock), receipt.Receipt)
+    assert fingerprint.SAID not in exchange.held
+
+
+@pytest.mark.parametrize(
+    ("values", "binds"), [({"min_months": 6}, True), ({"min_days": 1}, True), ({"max_days": 3}, False)]
+)
+def test_an_answer_may_go_without_a_receipt_only_where_no_law_keeps_it(values, binds):
+    assert receipt.binds_log(msgspec.structs.replace(PLAN, obligations=(owed(**values),))) is binds
+    assert receipt.binds_log(None)
+
+
+def test_a_table_in_force_tells_which_files_made_it():
+    known, operator = partners.load(), rehearsal()
+    table = supposed.table(regions.load(), known, operator, {}, date(2026, 11, 22))
+    law = receipt.enacted(table, known, operator, "w0-1-1", 5)
+    assert (law.decision, law.day, law.id, law.at) == (table.digest, "2026-11-22", "w0-1-1", 5)
+    assert set(law.regions) == set(table.regions)
+    assert len(law.partners["doubao"]) == 16
+    other = msgspec.structs.replace(operator, name="another")
+    assert receipt.enacted(table, known, other, "w0-1-1", 5).operator != law.operator
+    assert decode(encode(law)) == law
