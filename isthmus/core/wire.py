@@ -356,6 +356,19 @@ class Said(Withheld, msgspec.Struct):
     tool_calls: list[ToolCall] | None = None
 
 
+class OnlySaid(Said, forbid_unknown_fields=True):
+    """The same, and nothing that no stage reads. `role` is a word, `encrypted_content` is sealed by its partner."""
+
+    role: Literal["assistant"] | None = None
+    encrypted_content: Any = None
+    function_call: None = None
+    audio: None = None
+    annotations: list[None] | None = None
+
+
+KNOWN_SAID = frozenset(("role", *Said.__struct_fields__, "encrypted_content"))
+
+
 class Choice(Withheld, msgspec.Struct):
     """`moderation_hit_type` is Ark's word for what its own moderation met; it comes with finish content_filter."""
 
@@ -365,10 +378,21 @@ class Choice(Withheld, msgspec.Struct):
 
 
 class Answer(Withheld, msgspec.Struct):
-    """An unstreamed answer, as far as policies read it."""
+    """An unstreamed answer, as far as policies read it. `foreign`: a message says more than any stage reads."""
 
     choices: list[Choice]
     usage: Usage | None = None
+    foreign: bool = False
+
+
+class ExactChoice(Choice):
+    message: OnlySaid = msgspec.field(default_factory=OnlySaid)
+
+
+class ExactAnswer(Answer):
+    """An answer whose messages hold only what stages read."""
+
+    choices: list[ExactChoice]  # type: ignore[assignment]  # read, never written to
 
 
 class ChunkChoice(Withheld, msgspec.Struct):
@@ -378,11 +402,24 @@ class ChunkChoice(Withheld, msgspec.Struct):
 
 
 class Chunk(Withheld, msgspec.Struct):
-    """One event of a streamed answer. `error` is set when a partner reports a failure inside a 200 stream."""
+    """One event of a streamed answer. `error` is set when a partner reports a failure inside a 200 stream, `foreign`
+    when a delta says more than any stage reads.
+    """
 
     choices: list[ChunkChoice] = []
     usage: Usage | None = None
     error: Any = None
+    foreign: bool = False
+
+
+class ExactChunkChoice(ChunkChoice):
+    delta: OnlySaid = msgspec.field(default_factory=OnlySaid)
+
+
+class ExactChunk(Chunk):
+    """An event whose delta holds only what stages read."""
+
+    choices: list[ExactChunkChoice] = []  # type: ignore[assignment]  # read, never written to
 
 
 class Origin(msgspec.Struct):

@@ -13,7 +13,9 @@ import msgspec
 
 from isthmus.core.decision import Decision, Plan
 from isthmus.core.exchange import Exchange
-from isthmus.core.wire import Answer, Origin, Said
+from isthmus.core.wire import KNOWN_SAID, Answer, Origin, Said
+from isthmus.partners.finish import finish
+from isthmus.policy.estimate import hear
 
 _generic = msgspec.json.Decoder()
 
@@ -168,14 +170,20 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
     for index, call in enumerate(choice.message.tool_calls or ()):
         call.index = index
     ex.usage = answer.usage
-    ex.finish = choice.finish_reason or "unknown"
+    if ex.usage is None:
+        for text in texts(choice.message).values():
+            hear(ex, text)
+    ex.finish = finish(choice.finish_reason)
+    if answer.foreign:
+        body = only_known(body, "message")
     changed = apply(ex, plan, choice.message, last=True) if plan.on_event else {}
     for respond in plan.on_response:
         respond(ex)
-    spliced = replace_content(body, choice.message, changed) if changed and not ex.blocked else b""
+    same = ex.finish == choice.finish_reason
+    spliced = replace_content(body, choice.message, changed) if changed and same and not ex.blocked else b""
     if spliced:
         body = spliced
-    elif changed or ex.blocked:
+    elif changed or ex.blocked or not same:
         generic = _generic.decode(body)
         first = generic["choices"][0]
         put(first["message"], changed, by_place=True)
@@ -204,6 +212,18 @@ def replace_content(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
 
 
 _CONTENT = b'"content":'
+
+
+def only_known(raw: bytes, place: str) -> bytes:
+    """An answer or event whose messages or deltas (`place`) keep only what stages read, and what was sealed."""
+    document = _generic.decode(raw)
+    for choice in document.get("choices") or ():
+        said = choice.get(place)
+        if said:
+            kept = choice[place] = {name: value for name, value in said.items() if name in KNOWN_SAID}
+            if "role" in kept:
+                kept["role"] = "assistant"
+    return msgspec.json.encode(document)
 
 
 def splice(body: bytes, ex: Exchange) -> bytes:

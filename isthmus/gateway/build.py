@@ -73,7 +73,7 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
         minors=frozenset(operator.minors),
         allowed=allow.load(home),
     )
-    partners = name_local_model(partner_files.load(), settings.model)
+    partners = name_local_model(partner_files.load(own=home / "partners"), settings.model)
     table = Table.build(
         regions=region_files.load(),
         partners=partners,

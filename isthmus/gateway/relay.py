@@ -112,10 +112,10 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
                     stage(ex)
                 for wait in plan.awaited:
                     await wait(ex)
+                if ex.caller.limited and (waiting := c.quota.reserve(ex, plan)) is not None:
+                    await waiting
                 if _SPENT in ex.held:
                     await claim(c, ex)
-                if ex.caller.limited and (slice_ := c.quota.reserve(ex, plan)) is not None:
-                    await slice_
                 keep_alive = await attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
                 conclude(c, ex, plan, c.clock.monotonic() - started)
                 break

@@ -26,9 +26,12 @@ from isthmus.gateway.door import Door
 from isthmus.gateway.upstream import Connection
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import EventReader
+from isthmus.partners.finish import finish
 from isthmus.partners.openai_chat import bare
+from isthmus.policy.estimate import hear
 
 _generic = msgspec.json.Decoder()
+_WORDS = ("moderation_hit_type", "native_finish_reason")  # what a partner said of the end, beside the reason
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
 
 
@@ -109,6 +112,8 @@ class Stream:
             if chunk is None:
                 break
             here, text = plain_text(chunk) if self._waiting is None else ("", "")
+            if chunk.foreign:
+                event = answer.only_known(event, "delta")  # noqa: PLW2901  # what no stage reads goes no further
             if chunk.usage is not None and chunk.choices:
                 event = bare(event)  # noqa: PLW2901  # a caller that adds up usage would count it twice
             if here != channel and run:
@@ -162,6 +167,7 @@ class Stream:
         released = text
         for stage in self._plan.on_event:
             released = stage(ex, channel, released, False)
+        hear(ex, released)
         if ex.blocked:
             self._hold_finish(events[-1], {channel: released})
         elif released == text:
@@ -186,7 +192,7 @@ class Stream:
         said = choice.delta
         changed = answer.apply(ex, self._plan, said, last=False) if self._plan.on_event else {}
         if choice.finish_reason is not None:
-            ex.finish = choice.finish_reason
+            ex.finish = finish(choice.finish_reason)
         if choice.finish_reason is not None or ex.blocked:
             self._hold_finish(event, changed)
             return
@@ -267,13 +273,14 @@ class Stream:
     def _last_chunks(self, last: dict[str, Any]) -> list[bytes]:
         """The finish chunk and, where the caller asked for it, the usage chunk; the later one tells the origin."""
         ex = self._ex
-        finish = {**last, "choices": [{"index": 0, "delta": {}, "finish_reason": ex.finish or "unknown"}]}
-        finish.pop("usage", None)
+        words = {name: word for name, word in last["choices"][0].items() if name in _WORDS}
+        ending = {**last, "choices": [{"index": 0, "delta": {}, "finish_reason": ex.finish or "unknown", **words}]}
+        ending.pop("usage", None)
         if not ex.ask.include_usage:
-            return [b"data: %b\n\n" % answer.splice(msgspec.json.encode(finish), ex)]
+            return [b"data: %b\n\n" % answer.splice(msgspec.json.encode(ending), ex)]
         usage = {**last, "choices": [], "usage": ex.usage}
         return [
-            b"data: %b\n\n" % msgspec.json.encode(finish),
+            b"data: %b\n\n" % msgspec.json.encode(ending),
             b"data: %b\n\n" % answer.splice(msgspec.json.encode(usage), ex),
         ]
 

@@ -14,7 +14,7 @@ import msgspec
 
 from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange
-from isthmus.core.wire import Answer, Chunk
+from isthmus.core.wire import Answer, Chunk, ExactAnswer, ExactChunk
 from isthmus.partners.fields import FIELDS, OWN, require
 from isthmus.partners.finish import FAILED
 from isthmus.partners.judge import is_error, judge
@@ -27,6 +27,8 @@ __all__ = (
 
 _answer = msgspec.json.Decoder(Answer)
 _chunk = msgspec.json.Decoder(Chunk)
+_exact_answer = msgspec.json.Decoder(ExactAnswer)
+_exact_chunk = msgspec.json.Decoder(ExactChunk)
 _generic = msgspec.json.Decoder()
 _USUAL = Habits()
 
@@ -123,7 +125,11 @@ def dropped(ex: Exchange, route: Route) -> list[str]:
 def read_answer(body: bytes) -> Answer:
     """The typed part of an unstreamed answer. Raises BrokenAnswerError."""
     try:
-        answer = _answer.decode(body)
+        try:
+            answer: Answer = _exact_answer.decode(body)
+        except msgspec.ValidationError:
+            answer = _answer.decode(body)
+            answer.foreign = True
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BrokenAnswerError from None
     if not answer.choices or answer.choices[0].finish_reason in FAILED:
@@ -134,7 +140,11 @@ def read_answer(body: bytes) -> Answer:
 def read_chunk(data: bytes) -> Chunk:
     """The typed part of one streamed event, a partner's failure inside a 200 as `error`. Raises BrokenAnswerError."""
     try:
-        chunk = _chunk.decode(data)
+        try:
+            chunk: Chunk = _exact_chunk.decode(data)
+        except msgspec.ValidationError:
+            chunk = _chunk.decode(data)
+            chunk.foreign = True
         if chunk.choices:
             first = chunk.choices[0]
             if first.finish_reason is not None:

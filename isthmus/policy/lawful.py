@@ -74,7 +74,7 @@ def _route(
     doors = model.endpoints or tuple(partner.endpoint)
     key_env = endpoint.key_env or partner.key_env
     stand_in = partner.tier == "partner" and not keys.get(key_env)
-    here = stand_in or partner.tier == "private"
+    here = stand_in or (partner.tier == "private" and not endpoint.port)  # a port: an engine of the operator's own
     host, port = engines.get(LOCAL, ("", 0)) if here else (endpoint.host, endpoint.port)
     badge = f"rehearsal: local stand-in for {partner.title}" if stand_in else partner.title
     return Route(

@@ -36,7 +36,10 @@ def message_of(raw):
 
 @pytest.mark.parametrize("tail", [b"}", b" }", b"\n}\n", b"\t} \r\n"])
 def test_an_answer_that_nothing_changed_keeps_every_byte(tail):
-    raw = b'{ "choices":[{"message":{"content":"a\\u4f1a" , "odd":1.00}}],"usage":null, "x" : 1e2' + tail
+    raw = (
+        b'{ "choices":[{"message":{"content":"a\\u4f1a" , "role":"assistant"},"finish_reason":"stop", "odd":1.00}],"x" : 1e2'
+        + tail
+    )
     _, out = whole(raw, hold(3))
     kept = raw.rstrip()[:-1]
     assert out.startswith(kept + b',"isthmus":{')
@@ -44,7 +47,8 @@ def test_an_answer_that_nothing_changed_keeps_every_byte(tail):
 
 
 def test_a_changed_text_is_replaced_and_every_other_field_stays():
-    body = {**said(content="a", role="assistant", odd=[1]), "system_fingerprint": "f"}
+    body = {**said(content="a", role="assistant"), "system_fingerprint": "f"}
+    body["choices"][0] |= {"odd": [1], "finish_reason": "stop"}
     _, out = whole(body, upper)
     found = json.loads(out)
     found.pop("isthmus")
@@ -54,9 +58,9 @@ def test_a_changed_text_is_replaced_and_every_other_field_stays():
 
 @pytest.mark.parametrize("tail", [b"}", b" }\n"])
 def test_a_changed_text_may_be_written_in_place_and_then_the_rest_keeps_its_bytes(tail):
-    raw = b'{"choices":[{"message":{"content":"a\\"b" , "odd":1.00}}], "x" : 1e2' + tail
+    raw = b'{"choices":[{"message":{"content":"a\\"b" , "refusal":null},"finish_reason":"stop"}], "x" : 1e2' + tail
     found = json.loads(whole(raw, upper)[1])
-    assert message_of(whole(raw, upper)[1]) == {"content": 'A"B', "odd": 1.0}
+    assert message_of(whole(raw, upper)[1]) == {"content": 'A"B', "refusal": None}
     assert found["x"] == 100.0
 
 
@@ -65,6 +69,27 @@ def test_the_same_words_under_the_same_name_elsewhere_are_left_alone():
     found = json.loads(whole(raw, upper)[1])
     assert found["choices"][0]["message"]["content"] == "BAD"
     assert (found["logprobs"], found["echo"]) == ({"content": "bad"}, '"content":"bad"')
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reasoning": "forbidden"},
+        {"function_call": {"name": "forbidden", "arguments": "forbidden"}},
+        {"role": "forbidden"},
+        {"audio": {"transcript": "forbidden"}},
+    ],
+)
+def test_what_no_stage_reads_goes_no_further(more):
+    out = whole(said(content="fine", **more), hold(0))[1]
+    assert b"forbidden" not in out
+    assert message_of(out)["content"] == "fine"
+
+
+def test_a_word_for_the_end_that_nobody_knows_is_unknown():
+    body = said(content="a")
+    body["choices"][0]["finish_reason"] = "tired"
+    assert json.loads(whole(body, hold(0))[1])["choices"][0]["finish_reason"] == "unknown"
 
 
 def test_every_channel_passes_the_stages():

@@ -137,15 +137,22 @@ def test_one_read_is_one_write():
 
 
 def test_an_event_that_no_stage_changed_keeps_its_bytes():
-    odd = b'{ "choices":[{"delta":{"content":"a" , "made_up":1.00}}], "x": [ ]}'
+    odd = b'{ "choices":[{"delta":{"content":"a" , "role":"assistant"}, "made_up":1.00}], "x": [ ]}'
     talk = Talk(hold(0)).say(b"data: %b\n\n" % odd, delta(content="b"))
     assert b"data: %b\n\n" % odd in talk.door.out
 
 
 def test_an_event_that_a_stage_changed_keeps_its_other_fields():
-    odd = b'{"choices":[{"delta":{"content":"a","made_up":1}}],"x":[5]}'
+    odd = b'{"choices":[{"delta":{"content":"a","role":"assistant"},"made_up":1}],"x":[5]}'
     heard = Talk(upper).say(b"data: %b\n\n" % odd, ending()).hear()
-    assert heard.events[0] == {"choices": [{"delta": {"content": "A", "made_up": 1}}], "x": [5]}
+    assert heard.events[0] == {"choices": [{"delta": {"content": "A", "role": "assistant"}, "made_up": 1}], "x": [5]}
+
+
+@pytest.mark.parametrize("more", [{"reasoning": "forbidden"}, {"function_call": {"arguments": "forbidden"}}])
+def test_what_no_stage_reads_of_an_event_goes_no_further(more):
+    talk = Talk(hold(0)).say(delta(content="fine", **more), delta(**more), ending())
+    assert talk.hear().text == {"content": "fine"}
+    assert b"forbidden" not in talk.door.out
 
 
 @pytest.mark.parametrize("more", [{}, {"tool_calls": [called("{}")]}])
