@@ -4,10 +4,11 @@ Rules of this room:
 1. Folding works character by character, so any split of a text folds to the same whole.
 2. fold: compatibility forms (NFKC: full-width, mathematical, circled), case, accents on Latin letters, look-alike
    Cyrillic and Greek letters, digits of all scripts, traditional Chinese; characters without width and controls vanish,
-   every blank is a space.
+   every blank is a space, every picture one sign.
 3. strip: whatever is neither letter nor digit vanishes; policy/terms judges whether a gap may stand inside a word.
 4. The tables fill themselves on first sight of a character (CPython's str.translate asks `__missing__`).
-Source: Unicode UAX 15 (NFKC), UTS 39 (confusables; own short table), OpenCC TSCharacters (Apache-2.0) for Chinese.
+Source: Unicode UAX 15 (NFKC), UTS 39 (confusables; own short table and data/alike.txt), OpenCC TSCharacters
+(Apache-2.0) for Chinese.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 _HAN = Path(__file__).parent / "data" / "han.txt"
+_LETTERS = Path(__file__).parent / "data" / "alike.txt"
 
 # Look-alikes of Latin letters, after NFKC and lower case. Pairs: look-alike, Latin.
 _ALIKE = dict(
@@ -46,6 +48,22 @@ def _simplified() -> dict[str, str]:
     return {line[0]: line[1] for line in lines}
 
 
+@cache
+def _more_alike() -> dict[str, str]:
+    """Look-alikes of rarer scripts: policy/data/alike.txt, two characters a line."""
+    lines = (line for line in _LETTERS.read_text("utf-8").splitlines() if not line.startswith("#"))
+    return {line[0]: line[1] for line in lines}
+
+
+# Signs without a meaning inside a word: arrows, boxes, shapes, pictures. They all fold to one.
+_PICTURES = ((0x2190, 0x245F), (0x2500, 0x2BFF), (0x1F000, 0x1F0FF), (0x1F200, 0x1FAFF))
+PICTURE = "·"
+
+
+def _is_picture(point: int) -> bool:
+    return any(low <= point <= high for low, high in _PICTURES)
+
+
 def _vanishes(character: str) -> bool:
     """Controls, format characters, the marks above; other marks (vowels of Devanagari, voicing of kana) are meant."""
     return character in _INVISIBLE or unicodedata.category(character) in ("Cf", "Cc")
@@ -56,16 +74,23 @@ def _spell(character: str) -> str | None:
         return " "
     if _vanishes(character):
         return None
+    direct = _ALIKE.get(character) or _more_alike().get(character)
+    if direct is not None:
+        return direct
     composed = unicodedata.normalize("NFKC", character)
     if not character.isalnum() and not any(piece.isalnum() for piece in composed):
-        return character  # a sign stays the sign it is: only letters have a common spelling
+        return PICTURE if _is_picture(ord(character)) else character  # only letters and pictures have a common spelling
     out = []
+    more = _more_alike()
     for piece in composed.lower():
         if _vanishes(piece):
             continue
         base = unicodedata.normalize("NFKD", piece)[0] if "LATIN" in unicodedata.name(piece, "") else piece
         digit = unicodedata.decimal(base, None)
-        out.append(str(digit) if digit is not None else _ALIKE.get(base) or _simplified().get(base, base))
+        if digit is not None:
+            out.append(str(digit))
+        else:
+            out.append(_ALIKE.get(base) or _simplified().get(base) or more.get(base, base))
     return "".join(out)
 
 
@@ -114,7 +139,9 @@ def changes(point: int) -> bool:
     if 0x3400 <= point <= 0x9FFF or point >= 0x20000:
         return character in _simplified()
     spelled = FOLD[point]
-    return spelled is None or (spelled != character and (spelled == " " or any(piece.isalnum() for piece in spelled)))
+    if spelled is None or (spelled == PICTURE != character):
+        return True
+    return spelled != character and (spelled == " " or any(piece.isalnum() for piece in spelled))
 
 
 @cache

@@ -31,7 +31,10 @@ from isthmus.policy.normalise import changing, fold, strip
 FORMAT = 1
 ACTIONS = ("block", "mask", "flag")  # what a category asks for, the strictest first
 FREE_BREAKS = 3  # of a term, each of which may hold a space or none
-INK = "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～"
+INK = (
+    "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽"
+    "※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～【】〖〗「」『』"
+)
 # Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
 SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", ". ", " - ", "、", "，")
 _DIGEST = 32
@@ -178,7 +181,7 @@ def signs() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     trails = [bytes([byte]) for byte in range(0x80, 0xC0)]
     apart = {bytes([byte]) for byte in (*range(1, 10), *range(11, 32), 127)}
     apart |= {(one + other).encode() for one in ink for other in (*alnum, *ink)}
-    apart |= {f" {one} ".encode() for one in ink if one != "."}
+    apart |= {f"{one} ".encode() for one in ink if one != "."}
     apart |= {one.encode() + lead for one in ink for lead in leads}
     apart |= {trail + one.encode() for one in ink for trail in trails}
     for trail in trails:
@@ -189,6 +192,7 @@ def signs() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
             apart |= {f" {one} {other} ".encode() for one in alnum for other in alnum}
         elif gap.isascii():
             apart |= {f"{gap[-1]}{one}{gap[:2].rstrip() or gap}".encode() for one in alnum}
+            apart |= {gap.encode() + lead for lead in leads}
         else:
             apart |= {f"{gap}{one}{gap}".encode() for one in alnum}
     folded = {*map(chr, changing()), *(sign for sign in INK if not sign.isascii())}

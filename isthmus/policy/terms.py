@@ -72,8 +72,8 @@ def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
 
 
 def _parts_words(gap: str) -> bool:
-    """Whether a gap with a space in it stands between two words of one phrase: blanks, or signs among them."""
-    return gap.isspace() or (gap[0] == gap[-1] == " " and "." not in gap)
+    """Whether a gap with a space in it stands between two words of one phrase: a full stop ends the phrase."""
+    return "." not in gap
 
 
 def _filter(words: Iterable[str]) -> bytearray:
@@ -369,8 +369,16 @@ class TermScanner:
         own = self._letters[term]
         ended = end == len(folded)
         gaps = [folded[left + 1 : right] for left, right in pairwise(at)]
-        if gaps[0] in SCATTERED and own.isascii() and gaps.count(gaps[0]) == len(gaps):
-            return len(at) > 3 or (len(at) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
+        if (
+            gaps[0] in SCATTERED
+            and gaps.count(gaps[0]) == len(gaps)
+            and (own.isascii() or (len(at) > 2 and gaps[0].isascii()))
+        ):
+            return (
+                len(at) > 3
+                or not own.isascii()
+                or (len(at) == 3 and gaps[0] == " " and _spaced(folded, start, end, last=last))
+            )
         breaks = self._index.breaks[term]
         if breaks.bit_count() > FREE_BREAKS:
             spaced = sum(" " in gaps[place - 1] for place in places(breaks) if place <= len(gaps))
