@@ -177,6 +177,7 @@ FEATURE = Feature(
         gate.nothing_invented,
         gate.length_between(0.75, 1.3),
         gate.close_to_source(0.6),
+        gate.names_kept,
         none_left,
     ),
     at_once=220,
