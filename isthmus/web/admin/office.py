@@ -68,13 +68,13 @@ class Office:
         self.history = History()
         self.sheets: dict[str, Rows] = {}
         self.rows: Rows = {}
-        self._partners = partner_files.load()
+        self._partners = partner_files.load(own=home / "partners")
         self._regions: tuple[str, dict[str, Region]] = ("", {})
         self._tables: dict[tuple[str, date], Table] = {}
 
     @property
     def measures(self) -> Path:
-        return self.home / "run" / "measures"
+        return self.home / "run"
 
     @property
     def counted(self) -> bool:
