@@ -3,8 +3,8 @@
     python -m benchmarks.fleet.mooncake --traces FOLDER [--json]
 
 FOLDER holds mooncake_conversation.jsonl and mooncake_synthetic.jsonl (kvcache-ai/Mooncake, FAST25-release/traces,
-Apache-2.0). Each replica reads prompts first come, first served, at 20,000 tokens a second, and keeps the 2,000 blocks of
-512 tokens that were used last. Only reading is simulated: no decoding, no network. The synthetic trace runs at twice
+Apache-2.0). Each replica reads prompts first come, first served, at 20,000 tokens a second, and keeps the 2,000 blocks
+of 512 tokens that were used last. Only reading is simulated: no decoding, no network. The synthetic trace runs at twice
 its rate. `hit` counts blocks; TTFT is in seconds.
 """
 
@@ -117,7 +117,7 @@ def plain(trace: Sequence[Request], choose: Callable[[list[Engine], float], int]
 
 def round_robin() -> Callable[[list[Engine], float], int]:
     turn = iter(range(1 << 62))
-    return lambda engines, second: next(turn) % len(engines)
+    return lambda engines, _: next(turn) % len(engines)
 
 
 def power_of_two() -> Callable[[list[Engine], float], int]:
