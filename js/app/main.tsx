@@ -193,6 +193,7 @@ window.visualViewport?.addEventListener("resize", () => {
   document.documentElement.style.setProperty("--seen", `${window.visualViewport!.height}px`);
 });
 
+document.documentElement.lang = store.state.settings.language; // before the first drawing: line heights depend on it
 begin();
 render(<App />, document.querySelector("#app")!);
 if ("serviceWorker" in navigator) void navigator.serviceWorker.register("/sw.js").catch(() => undefined); // plain http elsewhere: the app works without

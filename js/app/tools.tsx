@@ -72,6 +72,7 @@ export function ToolsPage({ start }: { start: string }) {
             <textarea class="tools-text" dir="auto" value={text} placeholder={w.toolsHint} aria-label={w.toolsHint} lang={langOf(text)}
               onInput={(event) => { setText(event.currentTarget.value); setResult(null); setBefore(null); }} />
             {shown && <Outputs result={shown} onUse={use} />}
+            {working && tab !== "proofread" && <Waiting tab={tab} size={text.length} />}
           </>
         )}
         {problem && <div class="trouble" role="alert"><p><Clauses text={problem} /></p></div>}
@@ -136,6 +137,18 @@ async function work(tab: Tab, input: string, target: string, signal: AbortSignal
     result.outputs.push({ name: w[tab], text: await summarizer.summarize(input, { signal }) });
   }
   return result;
+}
+
+/** Cards of about the size of what will come, so that the original does not move when it does. */
+function Waiting({ tab, size }: { tab: Tab; size: number }) {
+  const lines = Math.max(1, Math.min(tab === "rewrite" || tab === "translate" ? 12 : 4, Math.ceil(size / 36)));
+  return (
+    <section class="outputs" aria-hidden="true">
+      {Array.from({ length: tab === "rewrite" ? 3 : 1 }, (_, card) => (
+        <div class="card output skeleton" key={card}>{Array.from({ length: lines }, (__, line) => <span key={line} />)}</div>
+      ))}
+    </section>
+  );
 }
 
 /** Results above the untouched original: one tap uses one. */
