@@ -71,8 +71,8 @@ def computed(point, family, name, value):
 
 def make_lengths(folder):
     print(
-        "# Lengths of questions and answers as joint tables (lengths.py says how they are made): share, tokens in, tokens",
-        "out.",
+        "# Lengths of questions and answers as joint tables (lengths.py says how they are made): share, tokens in,",
+        "tokens out.",
     )
     print(
         "# Derived figures only. `python -m benchmarks.planner lengths FOLDER` makes this file from the public traces."
@@ -104,8 +104,8 @@ def seed():
     for chip in ("h800", "h20", "gb200"):
         bought = budget(plan(Scenario(hardware=chip), DAY), 22e9)
         print(
-            f"22 bn USD on {chip}: {bought.gpus:,.0f} GPUs, {bought.mw:,.0f} MW, {bought.queries / 1e9:,.0f} bn queries a "
-            f"day, {bought.tokens_day / 1e12:,.0f} T tokens a day"
+            f"22 bn USD on {chip}: {bought.gpus:,.0f} GPUs, {bought.mw:,.0f} MW, {bought.queries / 1e9:,.0f} bn queries "
+            f"a day, {bought.tokens_day / 1e12:,.0f} T tokens a day"
         )
 
 
@@ -134,7 +134,8 @@ def speed():
     lost = loss.lose(house, loss.everything(house), 1_200_000)
     print(
         f"losses: {lost.requests:,} requests, {lost.requests_s:,.0f} a second in the loop, "
-        f"{time.process_time() - started:.1f} s CPU in all; least served {lost.least_served:.4%}, {lost.decisions_broken} decisions broken"
+        f"{time.process_time() - started:.1f} s CPU in all; "
+        f"least served {lost.least_served:.4%}, {lost.decisions_broken} decisions broken"
     )
 
 
