@@ -3,8 +3,8 @@
     python -m benchmarks.fleet.shared_prefix [--minutes M] [--json]
 
 8 pods, 150 tenants with a prefix of 6,000 tokens each, 5 users a tenant, questions of 1,200 tokens, Poisson arrivals
-from 3 to 60 requests a second, 307,328 KV tokens a pod. Source: llm-d.ai, "KV-Cache Wins You Can See" (facts repeated in
-d-run/drun-docs). Not published, so assumed here: answers of 280 tokens (the published 8,730 tokens a second over the
+from 3 to 60 requests a second, 307,328 KV tokens a pod. Source: llm-d.ai, "KV-Cache Wins You Can See", repeated in
+d-run/drun-docs. Not published, so assumed here: answers of 280 tokens (the published 8,730 tokens a second over the
 mean rate, since the precise router kept up), and a pod's speed (PREFILL, STEP and SEQUENCE below). A pod works in
 steps: each reads up to CHUNK prompt tokens and makes one token for every running request. A request holds its KV until
 its answer ends; what is free keeps prefixes, least recently used first out.

@@ -23,8 +23,10 @@ from benchmarks.fleet.house import House, busy, free_port, running
 from benchmarks.fleet.load import Client, Outcome, quantile
 
 CONVERSATIONS, USERS, TOKENS, WORDS = 7, 3, 12, 220
-VOCABULARY = ("river stone lamp winter bridge paper window garden silver morning table engine harbour letter"
-              " mountain copper kitchen station forest blanket").split()  # fmt: skip
+VOCABULARY = [
+    *("river", "stone", "lamp", "winter", "bridge", "paper", "window", "garden", "silver", "morning", "table"),
+    *("engine", "harbour", "letter", "mountain", "copper", "kitchen", "station", "forest", "blanket"),
+]
 
 
 class Way:

@@ -69,15 +69,20 @@ def up(
     replicas: Annotated[int, typer.Option(help="Replicas of a first pool, without a file.")] = 2,
     most: Annotated[int, typer.Option(help="Let load raise the number up to this.")] = 0,
     model: Annotated[str, typer.Option(help="Model id or GGUF file of that pool.")] = "smollm2-135m",
+    ray: Annotated[str, typer.Option(help="Join the Ray that runs at this address, instead of starting one.")] = "",
+    follow: Annotated[bool, typer.Option(help="With --ray: change nothing, only list replicas for gateways.")] = False,
 ) -> None:
     """Start the cell on this machine and keep it. Ends with Ctrl-C."""
     where = file or config.load().home / "fleet.toml"
     cell = cells.load(where) if file or where.exists() else one_pool(replicas, most, model)
-    cell = complete(cell)
+    cell = cell if ray else complete(cell)
     cells.check(cell, "fleet")
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: end.set())
+    if ray:
+        run.join(cell, folder(), ray, SystemClock(), end, follows=follow)
+        return
     console = Console(stderr=True, highlight=False)
     with console.status("Starting the cell") as status:
         run.serve(cell, folder(), SystemClock(), end, status.update)

@@ -17,6 +17,7 @@ from isthmus.core.errors import Refusal
 from isthmus.core.operator import REHEARSAL
 from isthmus.core.places import is_place
 from isthmus.fleet import engine as engines
+from isthmus.fleet.replica import NODE
 from isthmus.fleet.scale import DayCurve, Rules
 
 RAY_PORTS = 60  # a node's own listeners, and its workers'
@@ -51,7 +52,8 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One cell. `host` is the one address where anything of it listens: loopback, or a private address of the node.
+    """One cell. `host` is the one address where anything of it listens: loopback, a private address,
+    or "node" (in a cell of several nodes: the private address of each).
 
     `ports` are the engines' (first, last); `ray` is the first of 2 x RAY_PORTS for Ray's own processes.
     """
@@ -83,14 +85,9 @@ def load(path: Path) -> Cell:
 
 def check(cell: Cell, where: str) -> None:
     """Raises Refusal usage for what no cell may be: public, without jurisdiction, or of an unknown engine."""
+    check_host(cell.host, where)
     if cell.jurisdiction != REHEARSAL and not is_place(cell.jurisdiction):
         raise Refusal("usage", reason=f"{where}: jurisdiction is a country code, or {REHEARSAL}.")
-    try:
-        address = ipaddress.ip_address(cell.host)
-    except ValueError:
-        raise Refusal("usage", reason=f"{where}: host is an IP address.") from None
-    if address.is_unspecified or not (address.is_private or address.is_loopback):
-        raise Refusal("usage", reason=f"{where}: host is a loopback or private address; tokens pass there in clear.")
     if cell.ports[0] > cell.ports[1] or set(range(cell.ports[0], cell.ports[1] + 1)) & set(
         range(cell.ray, cell.ray + 2 * RAY_PORTS)
     ):
@@ -101,3 +98,15 @@ def check(cell: Cell, where: str) -> None:
             raise Refusal("usage", reason=f"{where}: pool.{name}.hours has 24 numbers.")
         if pool.rules.least > pool.rules.most:
             raise Refusal("usage", reason=f"{where}: pool.{name}.rules: least is not above most.")
+
+
+def check_host(host: str, where: str) -> None:
+    """Raises Refusal usage when strangers could reach `host`; "node" is checked on each node by its replicas."""
+    if host == NODE:
+        return
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise Refusal("usage", reason=f"{where}: host is an IP address.") from None
+    if address.is_unspecified or not (address.is_private or address.is_loopback):
+        raise Refusal("usage", reason=f"{where}: host is a loopback or private address; tokens pass there in clear.")

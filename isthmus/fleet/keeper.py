@@ -48,6 +48,8 @@ class Hand(Protocol):
 
     def facts(self, names: list[str]) -> dict[str, Facts]: ...
 
+    def drain(self, name: str, drains: bool) -> None: ...
+
     def stop(self, name: str) -> None: ...
 
 
@@ -67,9 +69,15 @@ class _Pool:
 
 
 class Keeper:
-    """The keeper of `cell`, whose files lie in `folder`."""
+    """The keeper of `cell`, whose files lie in `folder`.
 
-    def __init__(self, cell: Cell, folder: Path, hand: Hand, look: Look, clock: Clock) -> None:
+    With `follows` it changes nothing and only publishes: a gateway far from the cell has its own board that way.
+    """
+
+    def __init__(
+        self, cell: Cell, folder: Path, hand: Hand, look: Look, clock: Clock, *, follows: bool = False
+    ) -> None:
+        self._follows = follows
         self._cell = cell
         self._folder = folder
         self._hand = hand
@@ -86,7 +94,7 @@ class Keeper:
         orders = read_orders(self._folder)
         self._see()
         now = self._clock.monotonic()
-        for name, told in self._cell.pool.items():
+        for name, told in () if self._follows else self._cell.pool.items():
             pool = ordered(told, orders.model.get(name, ""))
             number = self._number(name, pool, orders, now)
             mine = [kept for kept in self._kept.values() if self._facts[kept.name].order.pool == name]
@@ -130,6 +138,10 @@ class Keeper:
                 continue  # it is being made and has said nothing yet
             kept = self._kept.setdefault(name, Kept(name, known.order.made, now))
             kept.ready = name in facts and known.ready
+            if self._follows and not known.draining:
+                kept.drained = None
+            elif known.draining and kept.drained is None:
+                kept.drained = now
             load = self._look(known.order) if kept.ready else None
             if load is not None:
                 self._load[name] = load
@@ -162,8 +174,11 @@ class Keeper:
     def _act(self, name: str, pool: Pool, steps: Steps, now: float) -> None:
         for each in steps.drain:
             self._kept[each].drained = now
+            self._hand.drain(each, drains=True)
         for each in steps.undrain:
             self._kept[each].drained = None
+            self._facts[each] = msgspec.structs.replace(self._facts[each], draining=False)
+            self._hand.drain(each, drains=False)
         for each in steps.stop:
             self._hand.stop(each)
             del self._kept[each]

@@ -24,14 +24,15 @@ class RayHand:
     def __init__(self, address: str, host: str) -> None:
         import ray
 
-        stay_on_loopback()
+        if host:
+            stay_on_loopback()
         self._ray: Any = ray
         ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             ray.init(
                 address=address,
                 namespace=NAMESPACE,
-                _node_ip_address=host,
+                _node_ip_address=host or None,
                 log_to_driver=False,
                 configure_logging=False,
             )
@@ -81,6 +82,12 @@ class RayHand:
             except self._ray.exceptions.RayError:
                 self._actors.pop(asked[answer], None)
         return found
+
+    def drain(self, name: str, drains: bool) -> None:
+        """Let the replica remember whether it takes new requests."""
+        actor = self._actor(name)
+        if actor is not None:
+            actor.drain.remote(drains)
 
     def stop(self, name: str) -> None:
         """End the engine, then its actor."""

@@ -10,8 +10,10 @@ Rules of this room:
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +22,7 @@ from isthmus.core.errors import Refusal
 from isthmus.fleet.engine import Launch, named
 
 KEY_FILE = "ISTHMUS_FLEET_KEY_FILE"
+NODE = "node"  # in a cell of several nodes: each replica listens on the private address of its own
 HEALTH_EVERY_S = 2.0
 HEALTH_WAIT_S = 2.0
 
@@ -41,13 +44,15 @@ class Facts(msgspec.Struct, frozen=True):
     pid: int | None
     restarts: int
     ready: bool
+    draining: bool = False
 
 
 class Supervisor:
     """The engine process of one replica. `order` is an Order as JSON; so are all answers: no pickled classes."""
 
     def __init__(self, order: bytes) -> None:
-        self._order = msgspec.json.decode(order, type=Order)
+        self._order = at_home(msgspec.json.decode(order, type=Order))
+        self._draining = False
         self._engine = named(self._order.engine)
         self._key = read_key(os.environ)
         self._loaded_pid: int | None = None
@@ -64,7 +69,11 @@ class Supervisor:
     def facts(self) -> bytes:
         """Facts as JSON."""
         child = self._child
-        return msgspec.json.encode(Facts(self._order, child.pid, child.restarts, self._healthy()))
+        return msgspec.json.encode(Facts(self._order, child.pid, child.restarts, self._healthy(), self._draining))
+
+    def drain(self, drains: bool) -> None:
+        """Remember that no new requests should come: the fact outlives the keeper."""
+        self._draining = drains
 
     def stop(self) -> None:
         """End the engine."""
@@ -79,6 +88,19 @@ class Supervisor:
     def _not_hung(self) -> bool:
         """Three refusals in a row end the engine. One that has not loaded its model yet is not hung, only slow."""
         return self._healthy() or self._child.pid != self._loaded_pid
+
+
+def at_home(order: Order) -> Order:
+    """The order with this node's own address, where it asks for it. Raises Refusal usage when that is a public one."""
+    if order.launch.host != NODE:
+        return order
+    import ray
+
+    where: Any = ray.util.get_node_ip_address
+    host = where()
+    if not ipaddress.ip_address(host).is_private:
+        raise Refusal("usage", reason="This node has no private address: tokens would pass in clear.")
+    return msgspec.structs.replace(order, launch=msgspec.structs.replace(order.launch, host=host))
 
 
 def asks(launch: Launch, path: str, key: str) -> int:

@@ -19,6 +19,7 @@ from isthmus.core.errors import Refusal
 from isthmus.fleet import ray_cell
 from isthmus.fleet.cell import RAY_PORTS, Cell
 from isthmus.fleet.keeper import STEP_S, Keeper, board_file, orders_file
+from isthmus.fleet.replica import KEY_FILE, read_key
 from isthmus.fleet.watch import EngineLook
 
 START_S = 180.0
@@ -86,20 +87,32 @@ def start(cell: Cell, children: tuple[Child, Child], clock: Clock, end: threadin
                 raise Refusal("fleet_unavailable", reason=f"Ray's {what} did not start; see ray-{what}.log.")
 
 
-def keep(cell: Cell, folder: Path, clock: Clock, end: threading.Event) -> None:
+def join(cell: Cell, folder: Path, address: str, clock: Clock, end: threading.Event, *, follows: bool) -> None:
+    """Keep, or follow, a cell whose Ray runs already at `address` (KubeRay). Its replicas outlive this process."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    token = ray_cell.find_token(folder, os.environ)
+    require_ray()
+    key = Path(os.environ.get(KEY_FILE) or key_file(folder))
+    os.environ.update(ray_cell.environment(folder, token, key, os.environ))
+    os.environ.pop(ray_cell.TOKEN, None)
+    keep(cell, folder, clock, end, address=address, follows=follows)
+
+
+def keep(
+    cell: Cell, folder: Path, clock: Clock, end: threading.Event, *, address: str = "", follows: bool = False
+) -> None:
     """The keeper's steps, until the end. A step that Ray cannot take now is taken later."""
     from isthmus.fleet.ray_hand import RayHand
 
-    hand = RayHand(f"{cell.host}:{cell.ray}", cell.host)
-    key = key_file(folder).read_text("ascii")
-    keeper = Keeper(cell, folder, hand, EngineLook(key), clock)
+    hand = RayHand(address or f"{cell.host}:{cell.ray}", "" if address else cell.host)
+    keeper = Keeper(cell, folder, hand, EngineLook(read_key(os.environ)), clock, follows=follows)
     try:
         while not end.wait(STEP_S):
             try:
                 keeper.step()
             except Refusal as refusal:
                 print(refusal.sentence(), flush=True)
-        for name in hand.names():
+        for name in () if address else hand.names():
             hand.stop(name)
     finally:
         hand.close()
