@@ -38,7 +38,7 @@ def seen(data: bytes, text: str) -> bytes:
             "ffmpeg",
             *("-i", "in.mp4", "-i", "label.png", "-filter_complex", f"[0:v:0][1:v]overlay={at}[v]"),
             *("-map", "[v]", "-map", "0:a?", "-c:a", "copy", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p"),
-            *("-map_metadata", "0", "-movflags", "+faststart+use_metadata_tags", "out.mp4"),
+            *("-map_metadata", "0", "-movflags", "+faststart", "out.mp4"),
         )
         return (place / "out.mp4").read_bytes()
 

@@ -58,6 +58,7 @@ def add(data: bytes, demand: Demand, signer: Signer, id: str, at: datetime, stat
     container = containers.of(data)
     key = Key(signer.node, signer.public)
     before = check(data, Demand(demand.regions, "", "", ""), key, label=demand.label)
+    found = container.read(data).marks
     if demand.label and before.label != demand.label:
         data = container.show(data, demand.label)
     essence = sha256(container.essence(data)).hexdigest()
@@ -65,8 +66,8 @@ def add(data: bytes, demand: Demand, signer: Signer, id: str, at: datetime, stat
     own = {"system": demand.system, "provider": demand.provider, "id": "{ledger_id}", "time": "{time}"}
     own |= {"region": " ".join(demand.regions), "label": demand.label, "stated": " ".join(stated), "sig": "{sig}"}
     wanted = {**demand.marks, PROVENANCE: {**own, **demand.marks.get(PROVENANCE, {})}}
-    found = container.read(data).marks
-    marks = {}
+    # A picture or video that was drawn anew may have lost what others wrote: it is written again.
+    marks = {name: text for name, text in found.items() if name not in wanted}
     for name, fields in wanted.items():
         filled = {each: fill.get(value, value) for each, value in fields.items()}
         old = {} if name == PROVENANCE else decode(found.get(name, ""))

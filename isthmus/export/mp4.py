@@ -117,8 +117,10 @@ def _box(kind: bytes, body: bytes) -> bytes:
 
 
 def _keyed(data: bytes, moov: Box) -> Iterator[tuple[bytes, bytes]]:
-    """Keys (namespace and name) and values of moov/meta, as QuickTime writes them."""
-    for meta in _boxes(data, moov.start, moov.stop):
+    """Keys (namespace and name) and values of moov/meta, as QuickTime has them, or of moov/udta/meta, as ffmpeg has."""
+    inside = list(_boxes(data, moov.start, moov.stop))
+    inside += [box for udta in inside if udta.kind == b"udta" for box in _boxes(data, udta.start, udta.stop)]
+    for meta in inside:
         if meta.kind != b"meta":
             continue
         inner = {box.kind: box for box in _boxes(data, _meta_start(data, meta), meta.stop)}

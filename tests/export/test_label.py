@@ -268,3 +268,13 @@ def test_another_nodes_signature_is_anothers(labelled, china):
     found = label.check(labelled("png"), china(), Key(other.node, other.public))
     assert found.signature["AIGC"] == "another's"
     assert found.label == ""
+
+
+def test_a_mark_of_others_survives_where_the_picture_is_drawn_anew(sample, signer, now, ours):
+    tool("ffmpeg")
+    theirs = json.dumps(dict.fromkeys(KEYS, "1"))
+    for name in ("mp4", "png"):
+        container = containers.of(sample(name))
+        demand = Demand(("IN",), "r", "m", "p", label="AI-generated")
+        done = label.add(container.write(sample(name), {"AIGC": theirs}), demand, signer, "w0-1-1", now)
+        assert label.check(done, demand, ours).marks["AIGC"] == dict.fromkeys(KEYS, "1")
