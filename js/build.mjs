@@ -71,6 +71,17 @@ async function engine() {
   return paths;
 }
 
+/** What is served here holds these works; their licences go with them. */
+async function licences() {
+  const mit = await readFile(here("node_modules/@wllama/wllama/LICENCE"), "utf8");
+  const terms = mit.slice(mit.indexOf("Permission is hereby granted"));
+  return [
+    ["Preact", await readFile(here("node_modules/preact/LICENSE"), "utf8")],
+    ["wllama", mit],
+    ["llama.cpp and ggml (inside wllama's WebAssembly)", `MIT License\n\nCopyright (c) 2023-2026 The ggml authors\n\n${terms}`],
+  ].map(([name, text]) => `${name}\n\n${text.trim()}\n`).join("\n----\n\n");
+}
+
 async function app() {
   await rm(STATIC, { recursive: true, force: true });
   await mkdir(new URL("app/", STATIC), { recursive: true });
@@ -81,6 +92,7 @@ async function app() {
     bundle: true, format: "esm", target: TARGET, minify: true, write: false, outdir: here("build/app"), legalComments: "none",
     jsx: "automatic", jsxImportSource: "preact", define: { "process.env.NODE_ENV": '"production"', WASM_FILES: JSON.stringify(files) }, charset: "utf8",
   });
+  await writeFile(new URL("app/licenses.txt", STATIC), await licences());
   const names = {};
   for (const file of made.outputFiles) {
     const plain = file.path.endsWith(".css") ? "app.css" : "app.js";

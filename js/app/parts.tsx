@@ -97,8 +97,16 @@ export function Sheet({ title, onClose, children, before, foot, class: more = ""
     const from = document.activeElement as HTMLElement | null;
     dialog.current!.showModal();
     heading.current!.focus();
+    // Buttons that take much of the screen (large letters, small screens) scroll with the facts and never cover them.
+    const look = () => {
+      const foot = dialog.current?.querySelector<HTMLElement>(".sheet-foot");
+      dialog.current?.classList.toggle("whole", foot != null && foot.offsetHeight > innerHeight / 3);
+    };
+    look();
+    window.addEventListener("resize", look);
     const leave = openHistory(() => close.current());
     return () => {
+      window.removeEventListener("resize", look);
       leave();
       if (from?.isConnected) from.focus();
     };

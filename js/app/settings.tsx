@@ -74,6 +74,7 @@ export function SettingsPage({ state }: { state: State }) {
           <p class="small"><Clauses text={w.eraseText} /></p>
           <button type="button" class="danger-button wide" onClick={() => store.set({ sheet: { kind: "erase" } })}>{w.erase}</button>
         </section>
+        <p class="fine center"><a class="fine-link" href="/app/licenses.txt">{w.licences}</a></p>
       </main>
     </div>
   );

@@ -27,9 +27,9 @@ def tool(it, tab, text):
     it.page.click(f".tab:has-text('{tab}')")
     it.page.fill(".tools-text", text)
     it.page.click(".primary-button")
-    it.page.wait_for_selector(".output, .trouble", timeout=SLOW)
+    it.page.wait_for_selector("article.output, .trouble", timeout=SLOW)
     assert it.page.query_selector(".trouble") is None
-    return it.page.inner_text(".output .text"), it.page.inner_text(".tools-foot .badge")
+    return it.page.inner_text("article.output .text"), it.page.inner_text(".tools-foot .badge")
 
 
 def test_with_the_network_cut_summarize_and_rewrite_still_answer(carried):
