@@ -26,6 +26,7 @@ MODULES = {"subprocess", "pickle", "marshal", "shelve", "ctypes", "pty", "code",
 # Why a hot room may name one of MODULES all the same.
 ALLOWED = {
     "core/child.py": {"subprocess"},  # the supervisor of `isthmus up`: workers never import it
+    "core/scanner.py": {"ctypes"},  # the scanning library's own memory, handed over without a copy
     "core/leash.py": {"ctypes", "subprocess"},  # prctl: a child ends with its parent
 }
 SQL = re.compile(r"^\s*(select|insert|update|delete|drop|create|alter)\s", re.IGNORECASE)
@@ -47,15 +48,14 @@ def wheels(tmp_path_factory):
     """The wheel, built twice in two folders from the files that git has."""
     pytest.importorskip("hatchling", reason="hatchling is not installed (requirements/build.in)")
     names = [*sorted(tracked()), "pyproject.toml", "README.md", "LICENSE"]
+    files = {name: (ROOT / name).read_bytes() for name in names if (ROOT / name).exists()}
     made = []
     for number in range(2):
         copy = tmp_path_factory.mktemp(f"source{number}")
-        for name in names:
-            source = ROOT / name
-            if source.exists():
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                (copy / name).write_bytes(source.read_bytes())
-                os.utime(copy / name, (1_000_000 * (number + 1), 1_000_000 * (number + 1)))
+        for name, content in files.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes(content)
+            os.utime(copy / name, (1_000_000 * (number + 1), 1_000_000 * (number + 1)))
         out = tmp_path_factory.mktemp(f"wheel{number}")
         ran = subprocess.run(
             [sys.executable, "-c", BUILD, str(out)], cwd=copy, capture_output=True, text=True, check=True
