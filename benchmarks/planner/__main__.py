@@ -104,8 +104,8 @@ def seed():
     for chip in ("h800", "h20", "gb200"):
         bought = budget(plan(Scenario(hardware=chip), DAY), 22e9)
         print(
-            f"22 bn USD on {chip}: {bought.gpus:,.0f} GPUs, {bought.mw:,.0f} MW, {bought.queries / 1e9:,.0f} bn queries "
-            f"a day, {bought.tokens_day / 1e12:,.0f} T tokens a day"
+            f"22 bn USD on {chip}: {bought.gpus:,.0f} GPUs, {bought.mw:,.0f} MW, {bought.queries / 1e9:,.0f} bn "
+            f"queries a day, {bought.tokens_day / 1e12:,.0f} T tokens a day"
         )
 
 

@@ -83,9 +83,8 @@ def make(scenario: Scenario, day: date, wishes: Wishes, progress: Progress = lam
     if wishes.lose:
         which: Sequence[str] = loss.everything(house) if "each" in wishes.lose else wishes.lose
         warm = loss.lose(house, which, wishes.requests, lambda share: progress("losses", share))
-        cold = loss.lose(
-            house, which, wishes.requests // 4, lambda share: progress("losses, spare not running", share), warm=False
-        )
+        told = "losses, spare not running"
+        cold = loss.lose(house, which, wishes.requests, lambda share: progress(told, share), warm=False)
         document = msgspec.structs.replace(document, loss=warm, loss_cold=cold)
     return document
 

@@ -19,6 +19,8 @@ from isthmus.planner.house import House, Knobs, knobs
 from isthmus.planner.percentile import percentiles
 
 REPLICAS = 64  # of the sample, over all sites
+FEWER = 16  # where minutes of start-up must be seen, and not only the first
+AFTER_S = 90.0  # seen after what was ordered at the loss serves
 BEFORE_S = 30.0
 TICK_S = 10.0
 Progress = Callable[[float], None]
@@ -80,7 +82,7 @@ def lose(
     capacity = house.provision("lawful", at, house.scenario.spare).capacity
     lost = [_named(house, word) for word in which]
     results, spent, count = [], 0.0, 0
-    first = worlds.build(house, at, capacity, REPLICAS)
+    first = worlds.build(house, at, capacity, REPLICAS if warm else FEWER)
     scaled = None if warm else scaling.scale(house, at, first, capacity)
     for number, (word, region, sites) in enumerate(lost):
         world = worlds.fresh(first, house.day)
@@ -91,6 +93,8 @@ def lose(
         rates = [rate * part for rate, part in zip(rates, kept, strict=True)]
         source = Source(house.lengths, house.scenario.seed * 1000 + number)
         until = max(2 * BEFORE_S, requests / len(lost) / max(1e-9, sum(rates)))
+        if not warm:
+            until = min(until, BEFORE_S + worlds.start_s() + AFTER_S)
         arrivals = source.draw(0.0, until, rates)
         gone = frozenset(n for n, site in enumerate(world.sites) if site.name in sites)
         loop = Loop(world, habits(at), Loss(gone, BEFORE_S))
