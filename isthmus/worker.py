@@ -23,6 +23,10 @@ from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
+from isthmus.gateway.doors import batch_run, inner
+from isthmus.gateway.doors.batches import Batches, Whose
+from isthmus.gateway.doors.files import Files
+from isthmus.gateway.kinds import Kinds
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
@@ -54,7 +58,10 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     accounts = Accounts.open(Path(settings.home) / "accounts.sqlite", clock)
     corridor = build(settings, accounts, clock, loop)
-    service = Service(corridor, public_app(corridor, accounts, Path(settings.home)))
+    folder = Path(settings.home) / "batches"
+    batches = Batches(folder, Files(folder, clock), clock)
+    app = public_app(corridor, accounts, Path(settings.home), batches)
+    service = Service(corridor, app, kinds=Kinds(corridor, settings))
     doors = Doors(loop, service.serve, body_limit, service.refused)
     server = await loop.create_server(doors, sock=listener(settings.host, settings.port), ssl=tls(settings))
     stop = asyncio.Event()
@@ -67,6 +74,7 @@ async def run(settings: Settings) -> None:
         loop.create_task(keep_law(corridor, settings, stale)),
         loop.create_task(warm_the_rest(corridor)),
         loop.create_task(corridor.quota.keep()),
+        loop.create_task(work_off(batches, folder, service, corridor)),
     ]
     if settings.fleet:
         replicas = Replicas(Path(settings.fleet), settings.engine_key, Picker(clock))
@@ -126,6 +134,19 @@ async def warm_the_rest(corridor: Corridor) -> None:
     """Compile other regions while requests are served already."""
     await warm_others(corridor)
     settle_memory()
+
+
+async def work_off(batches: Batches, folder: Path, service: Service, corridor: Corridor) -> None:
+    """Batches, line by line, each line a request like any other; one worker of the node does it at a time."""
+
+    async def ask(whose: Whose, path: str, body: bytes) -> tuple[int, bytes]:
+        caller = next((each for each in corridor.ring if each.key_id == whose.key_id), None)
+        if caller is None:
+            refusal = Refusal("invalid_key")
+            return refusal.row.status, refusal.encode()
+        return await inner.ask(service.serve, caller, whose.headers, path, body)
+
+    await batch_run.work(batches, batch_run.Lock(folder / "lock"), ask)
 
 
 async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> None:

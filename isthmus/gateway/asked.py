@@ -29,7 +29,7 @@ class Asked(NamedTuple):
     data: str
     event: str
 
-    def question(self, known: Collection[str]) -> Question:
+    def question(self, known: Collection[str], modality: str = "text") -> Question:
         """The Question for these words. Raises Refusal unknown_region, region_not_allowed or bad_header."""
         feature = FEATURE_ALIASES.get(self.feature, self.feature)
         _one_of(feature, FEATURES, "isthmus-feature")
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
                 raise Refusal("unknown_region", region=_shown(region), known=", ".join(sorted(known)))
             if region not in self.allowed:
                 raise Refusal("region_not_allowed", region=region, known=", ".join(self.allowed))
-        return Question(regions=regions, feature=feature, event=self.event, age=age, data=self.data)
+        return Question(regions, feature, modality, self.event, age, self.data)
 
 
 class Standing:

@@ -15,7 +15,7 @@ from isthmus.core.consent import Consent
 from isthmus.core.decision import Question
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
-from isthmus.gateway.relay import Corridor
+from isthmus.gateway.relay import Corridor, attempt
 from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
 from isthmus.ledger.accounts import Accounts
@@ -23,7 +23,7 @@ from isthmus.ledger.lease_store import open_store
 from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.partners import prices
-from isthmus.partners.schema import Partner
+from isthmus.partners.schema import Partner, doing
 from isthmus.policy import allow, term_lists
 from isthmus.policy.compile import Table
 from isthmus.policy.house import House
@@ -59,6 +59,7 @@ class Law(msgspec.Struct, frozen=True):
 
     table: Table
     house: House
+    partners: Mapping[str, Partner]
 
 
 def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> Law:
@@ -82,7 +83,20 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
         keys=secrets(partners, os.environ),
         today=clock.now().date(),
     )
-    return Law(table, house)
+    return Law(table, house, partners)
+
+
+def kind_table(law: Law, settings: Settings, kind: str) -> Table:
+    """The decisions about what makes `kind` (embedding, image), by the same law."""
+    partners = doing(law.partners, kind)
+    return Table.build(
+        regions=region_files.load(),
+        partners=partners,
+        house=law.house,
+        engines={"local": settings.engine},
+        keys=secrets(partners, os.environ),
+        today=law.table.today,
+    )
 
 
 def name_local_model(partners: Mapping[str, Partner], model: str) -> dict[str, Partner]:
@@ -132,6 +146,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         quota=quota,
         meter=Meter(Path(settings.home) / "run", settings.shard, clock),
         asked={},
+        attempt=attempt,
     )
 
 

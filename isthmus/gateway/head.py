@@ -13,6 +13,7 @@ from typing import Any
 import httptools
 
 from isthmus.core.errors import Refusal
+from isthmus.core.exchange import Caller
 from isthmus.core.secret import Withheld
 
 LINE_LIMIT = 8 << 10
@@ -31,10 +32,11 @@ _known_hosts: set[bytes] = set()
 class Request(Withheld):
     """One request: method and target as bytes, header names lower-cased, the body whole.
 
-    `length` is the Content-Length, in bytes; `seen` is the head as this connection may show it again.
+    `length` is the Content-Length, in bytes; `seen` is the head as this connection may show it again. `caller` is set
+    on requests from inside alone (doors.inner): who asks is known there without a key.
     """
 
-    __slots__ = ("body", "headers", "keep_alive", "length", "method", "path", "query", "seen", "version")
+    __slots__ = ("body", "caller", "headers", "keep_alive", "length", "method", "path", "query", "seen", "version")
 
     def __init__(self, method: bytes, path: bytes, query: bytes, version: str, headers: dict[bytes, bytes]) -> None:
         self.method = method
@@ -45,6 +47,7 @@ class Request(Withheld):
         self.length = 0
         self.body = b""
         self.seen: Seen | None = None
+        self.caller: Caller | None = None
         self.keep_alive = version == "1.1" and (
             b"connection" not in headers or b"close" not in headers[b"connection"].lower()
         )

@@ -10,7 +10,7 @@ Rules of this room:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
 
@@ -62,6 +62,10 @@ class RouteFailed(Exception):
 Sender = Callable[..., Awaitable[tuple[Answer | str, Stream | None]]]
 
 
+# attempt(corridor, exchange, plan, request, door, voice) -> whether the connection may be kept
+Attempted = Callable[["Corridor", Exchange, Plan, Request, Door, "Voice | None"], Coroutine[object, object, bool]]
+
+
 class Corridor(msgspec.Struct):
     """What every request meets, joined once by `gateway.build`. `table` and `chooser` are swapped on reload.
 
@@ -81,6 +85,8 @@ class Corridor(msgspec.Struct):
     consents: dict[str, Consent]
     news: News
     asked: dict[Asked, Decision]
+    attempt: Attempted
+    modality: str = "text"
     fleets: dict[str, Sender] = {}
 
 
@@ -116,7 +122,7 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
                     await waiting
                 if _SPENT in ex.held:
                     await claim(c, ex)
-                keep_alive = await attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
+                keep_alive = await c.attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
                 conclude(c, ex, plan, c.clock.monotonic() - started)
                 break
             except RouteSkipped as skipped:
@@ -163,7 +169,9 @@ def recall(c: Corridor, request: Request) -> Standing | None:
 async def meet(c: Corridor, request: Request) -> Standing:
     """A head for the first time. Raises Refusal missing_key, invalid_key."""
     headers = request.headers
-    caller = await identify(c, headers.get(b"authorization") or headers.get(b"x-api-key"))  # Anthropic's clients
+    caller = request.caller or await identify(
+        c, headers.get(b"authorization") or headers.get(b"x-api-key")
+    )  # Anthropic's clients
     return Standing(caller, c.ring.version)
 
 
@@ -208,7 +216,7 @@ def decide(c: Corridor, standing: Standing, request: Request) -> Decision:
     asked = standing.read(request)
     decision = c.asked.get(asked)
     if decision is None:
-        decision = c.table.decide(asked.question(c.table.regions))
+        decision = c.table.decide(asked.question(c.table.regions, c.modality))
         if len(c.asked) >= _ASKED:
             c.asked.clear()
         c.asked[asked] = decision

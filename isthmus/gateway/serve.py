@@ -15,6 +15,7 @@ from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
 from isthmus.gateway.doors.memory import Memory
 from isthmus.gateway.head import Request
+from isthmus.gateway.kinds import KINDS, Kinds
 from isthmus.gateway.relay import Corridor, check_standing, decide, meet, relay
 from isthmus.gateway.voice import DOORS, Voice
 from isthmus.policy.receipt import compose
@@ -23,23 +24,30 @@ CHAT = b"/v1/chat/completions"
 MODELS = b"/v1/models"
 HEALTH = b"/health"
 OTHER_LIMIT = 64 << 10
+FILES = b"/v1/files"
+FILE_LIMIT = 16 << 20
 INSIDE = 1024  # requests that one worker answers at the same time
 
 
 def body_limit(path: bytes) -> int:
     """The largest body, in bytes, that `path` takes."""
-    return BODY_LIMIT if path == CHAT or path in DOORS else OTHER_LIMIT
+    if path == FILES:
+        return FILE_LIMIT
+    return BODY_LIMIT if path == CHAT or path in DOORS or path in KINDS else OTHER_LIMIT
 
 
 class Service:
     """One worker's paths. `serve` is what every door calls."""
 
-    __slots__ = ("admission", "app", "corridor", "memory")
+    __slots__ = ("admission", "app", "corridor", "kinds", "memory")
 
-    def __init__(self, corridor: Corridor, app: App, admission: Admission | None = None) -> None:
+    def __init__(
+        self, corridor: Corridor, app: App, admission: Admission | None = None, kinds: Kinds | None = None
+    ) -> None:
         self.corridor = corridor
         self.app = app
         self.admission = admission or Admission(INSIDE)
+        self.kinds = kinds
         self.memory = Memory(corridor.clock)
 
     def serve(self, request: Request, door: Door) -> Coroutine[Any, Any, None]:
@@ -49,9 +57,11 @@ class Service:
                 return self._ask(request, door, None)
             if request.path in DOORS:
                 return self._ask(request, door, Voice(DOORS[request.path], self.memory))
+            if request.path in KINDS and self.kinds is not None:
+                return self._ask(request, door, Voice(KINDS[request.path], self.memory), self.kinds)
         return self._other(request, door)
 
-    async def _ask(self, request: Request, door: Door, voice: Voice | None) -> None:
+    async def _ask(self, request: Request, door: Door, voice: Voice | None, kinds: Kinds | None = None) -> None:
         """A question, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
         try:
             self.admission.enter(request.headers)
@@ -61,14 +71,15 @@ class Service:
             door.finish(request.keep_alive)
             return
         try:
-            await relay(self.corridor, request, door, voice)
+            corridor = self.corridor if kinds is None else await kinds.corridor(KINDS[request.path])
+            await relay(corridor, request, door, voice)
         finally:
             self.admission.leave()
 
     async def _other(self, request: Request, door: Door) -> None:
         keep_alive = False
         try:
-            if request.path == CHAT or request.path in DOORS:
+            if request.path == CHAT or request.path in DOORS or request.path in KINDS:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
             if request.path == MODELS:
                 keep_alive = await self._models(request, door)

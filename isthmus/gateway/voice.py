@@ -49,6 +49,11 @@ class Voice(Withheld):
         answer: bytes = self._door.write(chat, self._asked)
         return answer
 
+    def made(self, answer: bytes, told: bytes) -> bytes:
+        """Vectors or pictures, with `told`, the encoded `isthmus` object."""
+        body: bytes = self._door.write(answer, told)
+        return body
+
     def events(self, written: bytes) -> bytes:
         """Whole chat events as this caller's events."""
         if self._writer is None:

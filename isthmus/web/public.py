@@ -31,6 +31,8 @@ from isthmus.core.consent import Consent
 from isthmus.core.decision import FEATURES
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
+from isthmus.gateway.doors import batch_pages
+from isthmus.gateway.doors.batches import Batches
 from isthmus.gateway.relay import Corridor, identify
 from isthmus.ledger import checkpoint, consents, proof, read
 from isthmus.ledger.accounts import Accounts
@@ -229,11 +231,17 @@ def refusing(handler: Handler) -> Handler:
     return run
 
 
+async def refused(request: Request, error: Exception) -> Response:
+    """A refusal of a page that is not wrapped."""
+    assert isinstance(error, Refusal)
+    return answer(error.body(), error.row.status)
+
+
 async def nothing_here(request: Request) -> Response:
     raise Refusal("not_found")
 
 
-def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
+def public_app(corridor: Corridor, accounts: Accounts, home: Path, batches: Batches | None = None) -> Starlette:
     """The ASGI app for every path that the corridor does not serve itself."""
     desk = Desk(corridor, accounts, home)
     return Starlette(
@@ -252,6 +260,8 @@ def public_app(corridor: Corridor, accounts: Accounts, home: Path) -> Starlette:
             Route("/v1/ledger/key", refusing(desk.ledger_key), methods=["GET"]),
             Route("/v1/receipts/{id}", refusing(desk.receipt), methods=["GET"]),
             Route("/v1/receipts/{id}/proof", refusing(desk.proof), methods=["GET"]),
+            *(() if batches is None else batch_pages.routes(batches, desk.caller)),
             Route("/{path:path}", refusing(nothing_here), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-        ]
+        ],
+        exception_handlers={Refusal: refused},
     )

@@ -52,10 +52,20 @@ def test_a_response_that_breaks_off_has_failed_and_is_no_end(scripted_client):
     assert kinds[-1] == "response.failed"
 
 
-def test_embeddings_come_back_one_per_input(scripted_client):
-    made = scripted_client.embeddings.create(model="auto", input=["a", "two words"], encoding_format="float")
+def test_embeddings_come_back_one_per_input(scripted_client, scripted):
+    given = {"kind": "separate", "recipient": "doubao", "region": "CN", "scope": "always"}
+    consent = scripted.post(given, path="/v1/consents").json()["id"]
+    made = scripted_client.embeddings.create(
+        model="auto", input=["a", "two words"], encoding_format="float", extra_headers={"isthmus-consent": consent}
+    )
     assert [each.embedding for each in made.data] == [[1.0, 1.0], [9.0, 2.0]]
     assert made.model_extra["isthmus"]["receipt"]
+
+
+def test_texts_for_embedding_leave_only_with_consent(scripted_client):
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        scripted_client.embeddings.create(model="auto", input="a")
+    assert caught.value.code == "consent_required"
 
 
 def test_a_batch_is_worked_off_and_read(scripted_client):

@@ -14,10 +14,9 @@ from isthmus.gateway.head import Request
 
 
 class Inner:
-    """A door without a connection: it keeps what is written. `known` answers who asks, as an open door's does."""
+    """A door without a connection: it keeps what is written."""
 
-    def __init__(self, caller: Caller, shown: bytes) -> None:
-        self.known: dict[bytes | None, Caller] = {shown: caller}
+    def __init__(self) -> None:
         self.reader: Any = None
         self._written: list[bytes] = []
 
@@ -38,12 +37,12 @@ async def ask(
     serve: Callable[[Request, Any], Awaitable[None]], caller: Caller, headers: dict[str, str], path: str, body: bytes
 ) -> tuple[int, bytes]:
     """Status and body of one request on `caller`'s behalf, in the priority class `batch`."""
-    shown = f"inner {caller.key_id}".encode()
     named = {name.encode(): value.encode() for name, value in headers.items()}
-    fixed = {b"host": b"inner", b"authorization": shown, b"content-type": b"application/json"}
+    fixed = {b"host": b"inner", b"content-type": b"application/json"}
     request = Request(b"POST", path.encode(), b"", "1.1", {**named, **fixed, b"isthmus-priority": b"batch"})
     request.body = body
     request.length = len(body)
-    door = Inner(caller, shown)
+    request.caller = caller
+    door = Inner()
     await serve(request, door)
     return door.answer
