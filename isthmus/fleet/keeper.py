@@ -154,7 +154,7 @@ class Keeper:
         loads = [self._load.get(kept.name, Load()) for kept in mine]
         busy = sum(load.running + load.waiting for load in loads)
         waiting = sum(load.waiting for load in loads)
-        woken = 0.0 <= self._clock.now().timestamp() - touched(wake_file(self._folder, name)) < WAKE_S
+        woken = not mine and 0.0 <= self._clock.now().timestamp() - touched(wake_file(self._folder)) < WAKE_S
         if busy or woken:
             state.used_at = now
         serving = len(mine)
@@ -245,9 +245,9 @@ def board_file(folder: Path) -> Path:
     return folder / "board.json"
 
 
-def wake_file(folder: Path, pool: str) -> Path:
-    """Touched by a gateway that has a request for a pool at zero."""
-    return folder / f"{pool}.wake"
+def wake_file(folder: Path) -> Path:
+    """Touched by a gateway that has a request while nobody serves."""
+    return board_file(folder).with_suffix(".wake")
 
 
 def orders_file(folder: Path) -> Path:

@@ -5,7 +5,7 @@ Rules of this room:
 2. Probes run beside requests, each EVERY_S; picking is routing.picker, which waits for nothing.
 3. Until something was shown, a request whose replica went away goes to another: freely if it was never sent, ONCE if it
    may be what broke that replica, and within a budget of a tenth of all requests, so that failures do not multiply.
-4. When every replica is at its limit, requests wait in order of class; a lower class is refused earlier.
+4. When every replica is at its limit, people's requests wait; lower classes are refused at once, and earlier.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class Replicas:
         self._seeds: dict[tuple[str, str], int] = {}
         self._read_at = 0
         self._budget = SPARE
+        self._waiting = 0  # requests of people that wait for a seat
         self.asked = self.repeated = 0
 
     # Beside requests
@@ -237,21 +238,31 @@ class Replicas:
             self.repeated += 1
 
     async def seat(self, c: Corridor, keys: list[int], size: int, request: Request, tried: set[str]) -> Ticket | None:
-        """A ticket for a replica, waiting for one while the class of the request allows it."""
+        """A ticket for a replica; None when there is none for this class.
+
+        A person's request waits for a seat. A lower class takes one only where its share of the room is free and
+        nobody waits, and else hears so at once; all wait for a fleet that is just starting.
+        """
         share = CLASSES.get(request.headers.get(HEADER, b"interactive"), 1.0)
-        end = c.clock.monotonic() + ENGINE_PATIENCE * share
-        while True:
-            if not self._listed:
-                self.wake()
-            elif share < 1.0 and self._picker.room() < 1.0 - share:
-                return None  # a lower class does not wait where a higher one may want in
-            else:
-                ticket = self._picker.pick(keys, size, without=tried)
-                if ticket is not None:
-                    return ticket
-            if c.clock.monotonic() >= end:
-                return None
-            await asyncio.sleep(LOOK_S)
+        end = c.clock.monotonic() + ENGINE_PATIENCE
+        waits = False
+        try:
+            while True:
+                there = any(not seat.shut for seat in self._picker.seats())
+                if there and (share == 1.0 or (not self._waiting and self._picker.room() >= 1.0 - share)):
+                    ticket = self._picker.pick(keys, size, without=tried)
+                    if ticket is not None:
+                        return ticket
+                if (there and share < 1.0) or c.clock.monotonic() >= end:
+                    return None
+                if not self._listed:
+                    self.wake()
+                if not waits:
+                    waits = True
+                    self._waiting += share == 1.0
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._waiting -= waits and share == 1.0
 
     def prefix(self, ex: Exchange, route: Route) -> tuple[list[int], int]:
         """Keys and length of what a replica reads first: tools, then messages, in the scope of tenant and region."""
@@ -283,8 +294,7 @@ class Replicas:
     def wake(self) -> None:
         """Ask the keeper of a fleet that has gone to zero for a replica."""
         with contextlib.suppress(OSError):
-            for pool in self._board.parent.glob("*.pool"):
-                pool.with_suffix(".wake").touch()
+            self._board.with_suffix(".wake").touch()
 
     def _may_repeat(self, *, sent: bool, repeats: int) -> bool:
         if not sent:

@@ -30,6 +30,7 @@ FORGET_S = 10.0  # a speed that was not seen for so long drifts to the middle of
 DRIFT = 0.05
 FRESH_S = 0.002  # queues are read off the clock at most this often: they move by as little in between
 SAMPLE = 16
+FIXED = 16  # blocks: what the beginning of an answer costs beside its prompt, in the limit's eyes
 GROUPS = 512  # sets of replicas whose members are at hand
 WORTH_S = 300.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
@@ -93,7 +94,8 @@ class Seat:
         self.learned_at = now
         self.load = Load()
         self.load_at = -inf
-        self.limit = GradientLimit(replica.slots or 4)
+        slots = replica.slots or 4
+        self.limit = GradientLimit(slots + (slots + 3) // 4)  # a few in line, so that no slot is ever without work
         self.most = self.limit.limit
         self.hit = self.asked = self.done = self.failed = 0
 
@@ -264,7 +266,8 @@ class Picker:
             self._learn(seat, (took - ticket.queue) / ticket.units, now)
         self._seen = True
         if self._limited:
-            seat.limit.observe(took / max(ticket.expected, 1e-3), seat.inside)
+            # Per unit, with a fixed share, so that long and short prompts are fair to each other.
+            seat.limit.observe(took / (ticket.units + FIXED * self._block), seat.inside)
             seat.most = seat.limit.limit
         self._weigh(seat, now)
 
