@@ -1,4 +1,4 @@
-"""A small HTTP client for measuring: streamed chats over kept connections, with the time of their first content."""
+"""A small HTTP client for measuring: streamed chats, a connection each, with the time of their first content."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ class Outcome:
 
 
 class Client:
-    """Chats at `host`:`port`, one connection each call unless one is idle."""
+    """Chats at `host`:`port`. Engines close kept connections as they like, so none is kept."""
 
     def __init__(self, host: str, port: int, key: str, path: str = "/v1/chat/completions") -> None:
         self._host = host
         self._port = port
         self._head = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {key}\r\n"
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def chat(self, messages: list[dict[str, str]], *, tokens: int, model: str, priority: str = "") -> Outcome:
         """One streamed chat. Never raises for what the other side does."""
@@ -40,12 +39,9 @@ class Client:
         start = time.perf_counter()
         writer = None
         try:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            reader, writer = await asyncio.open_connection(self._host, self._port)
             writer.write(head.encode() + data)
             await self._read(reader, out, start)
-            if not out.failure:
-                self._idle.append((reader, writer))
-                writer = None
         except (OSError, EOFError, ValueError, IndexError) as error:
             out.failure = out.failure or type(error).__name__
         finally:

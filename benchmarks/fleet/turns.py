@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.fleet.house import House, busy, free_port, running
 from benchmarks.fleet.load import Client, Outcome, quantile
 
-CONVERSATIONS, USERS, TOKENS, WORDS = 7, 3, 12, 220
+CONVERSATIONS, USERS, TOKENS, WORDS = 7, 3, 12, 150
 VOCABULARY = [
     *("river", "stone", "lamp", "winter", "bridge", "paper", "window", "garden", "silver", "morning", "table"),
     *("engine", "harbour", "letter", "mountain", "copper", "kitchen", "station", "forest", "blanket"),

@@ -8,6 +8,9 @@ from pathlib import Path
 from isthmus.fleet.engine import Engine, Launch
 from isthmus.routing.probe import Names
 
+# A slot is taken over when it holds this share of a prompt. The engine's own choice (0.1) is less than a short system
+# prompt, so that conversations which share no more than that push each other out of one slot while others are empty.
+SIMILAR = 0.5
 HTTP_THREADS = 64  # a waiting request holds one; too few would hide the health page
 
 
@@ -23,6 +26,7 @@ def command(launch: Launch) -> list[str]:
         "--threads": launch.threads,
         "--threads-batch": launch.threads,
         "--threads-http": HTTP_THREADS,
+        "--slot-prompt-similarity": SIMILAR,
         "--poll": 0,
         "--cache-ram": launch.cache_mb,
         "--log-verbosity": 1,
