@@ -21,6 +21,7 @@ import uvloop
 
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
+from isthmus.gateway.again import socket_path
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.doors import batch_run, inner
@@ -61,9 +62,13 @@ async def run(settings: Settings) -> None:
     folder = Path(settings.home) / "batches"
     batches = Batches(folder, Files(folder, clock), clock)
     app = public_app(corridor, accounts, Path(settings.home), batches)
-    service = Service(corridor, app, kinds=Kinds(corridor, settings))
+    run = Path(settings.home) / "run"
+    service = Service(corridor, app, kinds=Kinds(corridor, settings), run=run)
     doors = Doors(loop, service.serve, body_limit, service.refused)
     server = await loop.create_server(doors, sock=listener(settings.host, settings.port), ssl=tls(settings))
+    beside = unix_listener(socket_path(run, settings.shard))
+    if beside is not None:
+        await loop.create_unix_server(doors, sock=beside)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
@@ -134,6 +139,23 @@ async def warm_the_rest(corridor: Corridor) -> None:
     """Compile other regions while requests are served already."""
     await warm_others(corridor)
     settle_memory()
+
+
+def unix_listener(path: Path) -> socket.socket | None:
+    """Where other workers of this node hand on what only this one can answer (gateway.again); None where the home
+    folder's name is too long for a socket, and a stream can be taken up only by who meets its worker.
+    """
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+    except OSError:
+        sock.close()
+        return None
+    path.chmod(0o600)
+    sock.listen()
+    sock.setblocking(False)
+    return sock
 
 
 async def work_off(batches: Batches, folder: Path, service: Service, corridor: Corridor) -> None:

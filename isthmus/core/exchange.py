@@ -52,9 +52,9 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     `held` is the scratch space of stages: a stage keeps its state under (its name, channel or purpose).
     `masks` counts masked details by type; `outcome` is what the receipt says: answered, refused, interrupted,
     aborted (the caller left), failed. `relies` holds the consents it rests on, which may be withdrawn while it streams.
-    `blocked` is the category of a moderation hit, never the text. `reserved` is what policy.quota holds for it, `cost`
-    micro-units and their currency; `estimated` says that tokens were counted here, from `out_chars` characters and
-    `out_bytes` bytes (UTF-8) of answer text.
+    `blocked` is the category of a moderation hit, never the text. `resume`: the caller wants to be able to take its
+    stream up again. `reserved` is what policy.quota holds for it, `cost` micro-units and their currency; `estimated`
+    says that tokens were counted here, from `out_chars` characters and `out_bytes` bytes (UTF-8) of answer text.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     decision: Decision | None = None
     plan: Plan | None = None
     stream: bool = False
+    resume: bool = False
     consent_id: str = ""
     relies: tuple[Consent, ...] = ()
     subject: str = ""

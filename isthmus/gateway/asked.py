@@ -56,7 +56,18 @@ class Standing:
     It holds while the keys (`keys`, KeyRing.version) and the law (`table`) stay as they are.
     """
 
-    __slots__ = ("asked", "caller", "consent_id", "decision", "keys", "label_at", "language", "subject", "table")
+    __slots__ = (
+        "asked",
+        "caller",
+        "consent_id",
+        "decision",
+        "keys",
+        "label_at",
+        "language",
+        "resume",
+        "subject",
+        "table",
+    )
 
     def __init__(self, caller: Caller, keys: int) -> None:
         self.caller = caller
@@ -68,6 +79,7 @@ class Standing:
         self.subject = ""
         self.language = ""
         self.label_at = ""
+        self.resume = False
 
     def read(self, request: Request) -> Asked:
         """Read the headers; what is not for the decision (consent, language, label) is kept for each Exchange.
@@ -100,6 +112,9 @@ class Standing:
                 case b"isthmus-label":
                     _one_of(word, ("content", "metadata"), "isthmus-label")
                     self.label_at = "" if word == "content" else word
+                case b"isthmus-resume":
+                    _one_of(word, ("0", "1"), "isthmus-resume")
+                    self.resume = word == "1"
                 case b"isthmus-priority":
                     pass  # weighed by gateway.admission, before anything else
                 case _:
@@ -117,6 +132,7 @@ class Standing:
         ex.subject = self.subject
         ex.language = self.language
         ex.label_at = self.label_at
+        ex.resume = self.resume
 
 
 def _check_media(headers: dict[bytes, bytes]) -> None:

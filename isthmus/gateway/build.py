@@ -16,6 +16,7 @@ from isthmus.core.decision import Question
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
 from isthmus.gateway.relay import Corridor, attempt
+from isthmus.gateway.resume import Replays
 from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
 from isthmus.ledger.accounts import Accounts
@@ -147,6 +148,8 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         meter=Meter(Path(settings.home) / "run", settings.shard, clock),
         asked={},
         attempt=attempt,
+        replays=Replays(clock.monotonic, settings.shard),
+        shard=settings.shard,
     )
 
 

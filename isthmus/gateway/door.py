@@ -84,7 +84,7 @@ class Door(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_chunked", "_doors", "_half", "_leaving", "_parts", "_pending", "_received", "_request", "_seen",
-        "deadline", "reader", "task", "transport",
+        "deadline", "outlives", "reader", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -99,6 +99,7 @@ class Door(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.reader: Reader | None = None
         self._seen: Seen | None = None  # the last head with a body
+        self.outlives = False  # the answer goes on to be made when its caller is gone: it may be taken up again
         self.deadline = 0.0
 
     def _reset_body(self) -> None:
@@ -117,7 +118,11 @@ class Door(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._doors.open.discard(self)
         self.deadline = _NEVER
-        if self.task is not None:
+        if self.task is not None and self.outlives:
+            self.transport = _Nowhere()
+            if self.reader is not None:
+                self.reader.resume()
+        elif self.task is not None:
             self.task.cancel()
         elif self.reader is not None:
             self.reader.resume()
@@ -254,6 +259,7 @@ class Door(asyncio.Protocol):
         """The answer is out. Take the next request of this connection, or close it."""
         self.task = None
         self.reader = None
+        self.outlives = False
         if not keep_alive or self._doors.draining or (self._half and not self._pending):
             self.transport.close()
             return
@@ -277,6 +283,18 @@ class Door(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.deadline = self._doors.loop.time() + LINGER_SECONDS
+
+
+class _Nowhere:
+    """The transport of a caller who is gone."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    abort = resume_reading = pause_reading = close
 
 
 def refusal_bytes(refusal: Refusal, *, keep_alive: bool, extra: bytes = b"", body: bytes | None = None) -> bytes:

@@ -26,6 +26,7 @@ from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
+from isthmus.gateway.resume import Replays
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
 from isthmus.gateway.voice import Voice
@@ -86,6 +87,8 @@ class Corridor(msgspec.Struct):
     news: News
     asked: dict[Asked, Decision]
     attempt: Attempted
+    replays: Replays
+    shard: str
     modality: str = "text"
     fleets: dict[str, Sender] = {}
 
@@ -337,6 +340,8 @@ def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: D
         stream.voice = voice
     if ex.caller.limited:
         stream.lines = c.quota.header_lines(ex)
+    if ex.resume and voice is None:
+        stream.replays = c.replays
     return stream
 
 

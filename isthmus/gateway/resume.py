@@ -113,10 +113,12 @@ class Replay:
 class Replays:
     """The streams of one worker that can be taken up. `now` is a monotonic clock in seconds."""
 
-    __slots__ = ("_streams", "now", "size")
+    __slots__ = ("_shard", "_streams", "now", "size")
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], shard: str = "w0") -> None:
+        """`shard` begins every name: whoever is asked for one knows which worker holds it."""
         self._streams: dict[str, Replay] = {}
+        self._shard = shard
         self.now = now
         self.size = 0
 
@@ -126,7 +128,7 @@ class Replays:
         mine = [each for each in self._streams.values() if each.tenant == tenant]
         if len(mine) >= TENANT_STREAMS:
             min(mine, key=lambda each: (not each.ended, each.touched)).forget()
-        replay = Replay(self, tenant, secrets.token_urlsafe(16), self.now())
+        replay = Replay(self, tenant, f"{self._shard}.{secrets.token_urlsafe(16)}", self.now())
         self._streams[replay.token] = replay
         return replay
 

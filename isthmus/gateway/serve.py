@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.gateway.admission import Admission
+from isthmus.gateway.again import PREFIX, take_up
 from isthmus.gateway.asgi import App, serve_asgi
 from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
 from isthmus.gateway.doors.memory import Memory
@@ -39,15 +41,21 @@ def body_limit(path: bytes) -> int:
 class Service:
     """One worker's paths. `serve` is what every door calls."""
 
-    __slots__ = ("admission", "app", "corridor", "kinds", "memory")
+    __slots__ = ("admission", "app", "corridor", "kinds", "memory", "run")
 
     def __init__(
-        self, corridor: Corridor, app: App, admission: Admission | None = None, kinds: Kinds | None = None
+        self,
+        corridor: Corridor,
+        app: App,
+        admission: Admission | None = None,
+        kinds: Kinds | None = None,
+        run: Path = Path(),
     ) -> None:
         self.corridor = corridor
         self.app = app
         self.admission = admission or Admission(INSIDE)
         self.kinds = kinds
+        self.run = run
         self.memory = Memory(corridor.clock)
 
     def serve(self, request: Request, door: Door) -> Coroutine[Any, Any, None]:
@@ -83,6 +91,8 @@ class Service:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
             if request.path == MODELS:
                 keep_alive = await self._models(request, door)
+            elif request.path.startswith(PREFIX) and request.method == b"GET":
+                keep_alive = await take_up(self.corridor, self.run, request, door)
             elif request.path == HEALTH:
                 keep_alive = tell(request, door, answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
             else:

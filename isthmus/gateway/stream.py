@@ -23,6 +23,7 @@ from isthmus.core.sse import DONE, EventTooLargeError
 from isthmus.core.wire import Chunk, ChunkChoice, Said
 from isthmus.gateway import answer
 from isthmus.gateway.door import Door
+from isthmus.gateway.resume import Replay, Replays
 from isthmus.gateway.upstream import Connection
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import EventReader
@@ -40,7 +41,7 @@ class Stream:
 
     __slots__ = (
         "_chunked", "_dialect", "_door", "_events", "_ex", "_lifecycle", "_now", "_plan", "_template", "_waiting",
-        "committed", "connection", "done", "failure", "lines", "reader", "voice",
+        "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,8 @@ class Stream:
         self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
         self.voice: Voice | None = None  # where the caller's is not
         self.lines = b""  # further response headers
+        self.replays: Replays | None = None  # where the caller may take it up again
+        self.replay: Replay | None = None
         self._lifecycle: list[bytes] = []
         self._waiting: dict[str, Any] | None = None
         self._template: dict[str, Any] = {}
@@ -83,6 +86,8 @@ class Stream:
         for consent in self._ex.relies:
             if consent.withdrawn:
                 self.failure = Refusal("stream_ended", reason="the consent it rests on was withdrawn")
+        if self.replay is not None and self.failure is not None and self.failure.code == "stream_ended":
+            self.replay.forget()
         if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
         if self.failure is not None:
@@ -235,13 +240,23 @@ class Stream:
             self._ex.shown = True
             self._ex.first_at = self._now()
             data = b": isthmus %b\n\n%b" % (msgspec.json.encode(answer.origin(self._ex)), data)
+            if self.replays is not None:
+                self._outlive(self.replays)
             coding = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Connection: close\r\n"
             head = _HEAD + coding + answer.header_lines(self._ex) + self.lines + b"\r\n"
             self._door.write(head + self._frame(data))
         else:
             self._door.write(self._frame(data))
 
+    def _outlive(self, replays: Replays) -> None:
+        """From here on the answer goes on to be made though its caller may be away."""
+        self.replay = replays.open(self._ex.caller.tenant)
+        self.lines += b"isthmus-resume: %b\r\n" % self.replay.token.encode()
+        self._door.outlives = True
+
     def _frame(self, data: bytes) -> bytes:
+        if self.replay is not None:
+            data = self.replay.number(data)
         if self.voice is not None:
             data = self.voice.events(data)
             if not data:
@@ -293,6 +308,8 @@ class Stream:
         self._end()
 
     def _end(self) -> None:
+        if self.replay is not None:
+            self.replay.end()
         if self.voice is not None:
             self.voice.ended()
         if self._chunked:
