@@ -174,9 +174,16 @@ class Loop:
                     alive = True
                     a = first[s] + int(one[k] * count)
                     b = first[s] + int(two[k] * count)
-                    r = a if (ready[a], inside[a]) <= (ready[b], inside[b]) else b
                     at = now + spent
-                    begin = max(ready[r], at)
+                    begin, other = ready[a], ready[b]
+                    if begin < at:  # noqa: PLR1730 - max() costs a call, a million times
+                        begin = at
+                    if other < at:  # noqa: PLR1730
+                        other = at
+                    if begin < other or (begin == other and inside[a] <= inside[b]):
+                        r = a
+                    else:
+                        r, begin = b, other
                     fast = speed[s]
                     if begin - at > (PATIENCE_S if hurry else SOON_S):
                         continue

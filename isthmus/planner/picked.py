@@ -106,7 +106,7 @@ def by_rule(arrivals: Arrivals, speed: Speed, count: int, cache: float) -> list[
         while coming and coming[0][0] <= now:
             inside[heappop(coming)[1]] -= 1
         a, b = int(arrivals.first[k] * count), int(arrivals.second[k] * count)
-        r = a if (ready[a], inside[a]) <= (ready[b], inside[b]) else b
+        r = min(a, b, key=lambda n: (max(ready[n], now), inside[n], n != a))
         begin = max(ready[r], now)
         work = arrivals.into[k] * (1 - cache)
         ready[r] = begin + work / speed.reads

@@ -19,7 +19,6 @@ from isthmus.planner.roofline import Layout
 
 WITHIN = 0.20
 LEAST_BATCH = 16  # below it, latencies decide that the sum does not know (docs/planning.md)
-BLOCK = 512  # tokens of one hash in Mooncake's traces
 
 
 class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
