@@ -98,6 +98,9 @@ def test_chores_sweep_read_the_news_and_notice_a_day_on_which_the_law_changes(bo
         corridor = SimpleNamespace(
             pool=pool,
             news=news,
+            meter=SimpleNamespace(observe=lambda *_: None),
+            breakers=None,
+            ledger=None,
             clock=FakeClock(datetime(2026, 9, 1, tzinfo=UTC)),
             table=SimpleNamespace(due=lambda day: day >= boundary),
         )

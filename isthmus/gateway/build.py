@@ -150,6 +150,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         attempt=attempt,
         replays=Replays(clock.monotonic, settings.shard),
         shard=settings.shard,
+        durable=law.house.operator.ledger.ack == "durable",
     )
 
 
@@ -185,3 +186,4 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}
+    corridor.durable = law.house.operator.ledger.ack == "durable"

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from isthmus.core.errors import Refusal
 from isthmus.gateway.chunked import Dechunker
 from isthmus.gateway.head import HEAD_LIMIT, Request, Seen, check_unfinished, parse_head
+from isthmus.gateway.late import Late
 
 BODY_LIMIT = 4 << 20
 HEAD_SECONDS = 10.0
@@ -84,7 +85,7 @@ class Door(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_chunked", "_doors", "_half", "_leaving", "_parts", "_pending", "_received", "_request", "_seen",
-        "deadline", "outlives", "reader", "task", "transport",
+        "deadline", "late", "outlives", "reader", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -100,6 +101,7 @@ class Door(asyncio.Protocol):
         self.reader: Reader | None = None
         self._seen: Seen | None = None  # the last head with a body
         self.outlives = False  # the answer goes on to be made when its caller is gone: it may be taken up again
+        self.late: Late | None = None  # what of an answer waits for its receipt
         self.deadline = 0.0
 
     def _reset_body(self) -> None:
@@ -152,6 +154,10 @@ class Door(asyncio.Protocol):
 
     def close(self) -> None:
         self.transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection: the answer has begun and may not end."""
+        self.transport.abort()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -253,6 +259,10 @@ class Door(asyncio.Protocol):
     # -- answering -------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
+        if self.late is not None:
+            data = self.late.keep(data)
+            if not data:
+                return
         self.transport.write(data)
 
     def finish(self, keep_alive: bool) -> None:

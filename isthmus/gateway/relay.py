@@ -24,6 +24,7 @@ from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
+from isthmus.gateway.late import Late
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
 from isthmus.gateway.resume import Replays
@@ -31,6 +32,8 @@ from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import Way
+from isthmus.ledger.prints import Printed
+from isthmus.ledger.receipt import Receipt
 from isthmus.ledger.segments import Ledger
 from isthmus.policy.compile import Table
 from isthmus.policy.keys import KeyRing
@@ -89,6 +92,7 @@ class Corridor(msgspec.Struct):
     attempt: Attempted
     replays: Replays
     shard: str
+    durable: bool
     modality: str = "text"
     fleets: dict[str, Sender] = {}
 
@@ -97,6 +101,8 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
     """Steps 4 to 10 of docs/life-of-a-request.md, in order. `voice`: the caller's wire, where it is not chat."""
     ex: Exchange | None = None
     keep_alive = told = False
+    if c.durable:
+        door.late = Late()
     try:
         standing = recall(c, request) or await meet(c, request)  # 4 keys: who is it
         ex = Exchange(c.ledger.next_id(), standing.caller, c.clock.monotonic())
@@ -146,6 +152,7 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
     except asyncio.CancelledError:
         if ex is not None:
             ex.outcome = "aborted"  # the caller left, or this worker is going down
+        door.late = None
         told = True
         raise
     finally:
@@ -155,9 +162,28 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
             )  # a mistake of ours: the caller hears of it, the log has its place
         if ex is not None:
             c.quota.settle(ex)  # 10 settle: what was reserved and not used goes back
-            c.ledger.append(compose(ex, c.clock))  # the receipt is queued, the ledger commits in groups
+            receipt = compose(ex, c.clock)
+            if door.late is None:
+                c.ledger.append(receipt)  # the receipt is queued, the ledger commits in groups
+            else:
+                keep_alive = await let_go(c, receipt, door, door.late) and keep_alive
             c.meter.count(ex, c.clock.monotonic() - ex.received_at)
         door.finish(keep_alive)
+
+
+async def let_go(c: Corridor, receipt: Receipt | Printed, door: Door, late: Late) -> bool:
+    """`ledger.ack = durable`: what was kept of the answer follows its receipt. Returns whether all of it went."""
+    door.late = None
+    try:
+        await c.ledger.committed(receipt)
+    except Refusal as refusal:
+        if late.begun:
+            door.abort()
+        else:
+            door.write(refusal_bytes(refusal, keep_alive=False))
+        return False
+    door.write(late.rest())
+    return True
 
 
 def recall(c: Corridor, request: Request) -> Standing | None:

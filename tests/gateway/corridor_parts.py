@@ -42,6 +42,7 @@ class Door:
         self.writes = 0
         self.finished = []
         self.reader = None
+        self.late = None
 
     def write(self, data):
         self.out += data

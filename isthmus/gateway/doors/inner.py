@@ -18,6 +18,7 @@ class Inner:
 
     def __init__(self) -> None:
         self.reader: Any = None
+        self.late: Any = None
         self._written: list[bytes] = []
 
     def write(self, data: bytes) -> None:
