@@ -215,12 +215,9 @@ def say(orders: keeper.Orders, as_json: bool) -> None:
 
 def look(where: Path) -> list[Row]:
     """One row a replica, asked now over its own port."""
-    key = run.key_file(where).read_text("ascii")
-    seen = EngineLook(key)
-    return [
-        row(listed, seen.ask(listed.host, listed.port, listed.metrics, listed.names))
-        for listed in board(where).replicas
-    ]
+    replicas = board(where).replicas
+    seen = EngineLook(run.key_file(where).read_text("ascii"))
+    return [row(each, seen.ask(each.host, each.port, each.metrics, each.names)) for each in replicas]
 
 
 def row(listed: Listed, load: Load | None) -> Row:
