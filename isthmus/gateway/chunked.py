@@ -9,7 +9,12 @@ from isthmus.gateway.head import FIELD_BYTES
 
 LINE_LIMIT = 4096  # bytes of a chunk size with its extensions, or of a trailer
 TRAILERS_LIMIT = 100
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\Z")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
+_QUOTED = rb'"(?:[\t\x20!#-\[\]-~\x80-\xff]|\\[\t\x20-~\x80-\xff])*"'
+# No blanks around the semicolon: RFC 9112 calls them bad, and other readers refuse them.
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;%b(?:=(?:%b|%b))?)*\Z" % (_TOKEN, _TOKEN, _QUOTED))
+_TRAILER = re.compile(rb"(%b):" % _TOKEN)
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host"))  # RFC 9110, 6.5.1: never in a trailer
 
 
 class Dechunker:
@@ -69,8 +74,9 @@ class Dechunker:
         self._dropped += 1
         if self._dropped > TRAILERS_LIMIT:
             raise Refusal("headers_too_large", limit=f"{TRAILERS_LIMIT} trailers")
-        if line.translate(None, FIELD_BYTES):
-            raise Refusal("bad_request", reason="a trailer with a control byte")
+        named = _TRAILER.match(line)
+        if named is None or line.translate(None, FIELD_BYTES) or named[1].lower() in _FRAMING:
+            raise Refusal("bad_request", reason="a trailer that is not a field, or one that frames")
 
     def _take_chunk(self, data: bytes) -> bytes:
         """Consume what belongs to the open chunk; what is left over is returned."""

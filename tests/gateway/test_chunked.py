@@ -30,6 +30,11 @@ BROKEN = {
     "a bare carriage return": b"5\r\nhello\r\r\n",
     "a line without end": b"1;" + b"x" * LINE_LIMIT,
     "a trailer with a control byte": b"0\r\nT: \0\r\n\r\n",
+    "a trailer that is no field": b"0\r\nX y\r\n\r\n",
+    "a trailer that frames": b"0\r\ncontent-Length: 5\r\n\r\n",
+    "a blank before an extension": b"5 ;x\r\nhello\r\n0\r\n\r\n",
+    "an extension without a name": b"5;\r\nhello\r\n0\r\n\r\n",
+    "a quote that never closes": b'5;x="a\r\nhello\r\n0\r\n\r\n',
 }
 
 
@@ -64,3 +69,8 @@ def test_trailers_are_counted():
     assert chunks.feed(b"0\r\n" + b"T: x\r\n" * TRAILERS_LIMIT) is None
     with pytest.raises(Refusal, match="headers_too_large"):
         chunks.feed(b"T: x\r\n")
+
+
+@pytest.mark.parametrize("extension", [b";x", b";x=y", b';x="a;b\\" c";y'])
+def test_a_well_formed_extension_is_dropped(extension):
+    assert Dechunker(9).feed(b"5" + extension + b"\r\nhello\r\n0\r\n\r\n") == b"hello"
