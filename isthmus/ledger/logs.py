@@ -44,11 +44,14 @@ class Node:
         self._log: Shard | None = None
         self._take()
 
-    def gather(self) -> None:
-        """Enter every checkpoint of heads/ that is new, and sign. Raises Refusal data_damaged, OSError."""
+    def gather(self) -> bool:
+        """Enter every checkpoint of heads/ that is new, and sign; whether there was any.
+
+        Raises Refusal data_damaged, OSError.
+        """
         log = self._log or self._take()
         if log is None:
-            return
+            return False
         fresh = []
         for head in sorted((self._folder / "heads").glob("[!.]*")):
             note = head.read_bytes()
@@ -58,6 +61,7 @@ class Node:
         if fresh:
             log.write(fresh)
             log.checkpoint()
+        return bool(fresh)
 
     def close(self) -> None:
         if self._log is not None:
@@ -134,9 +138,8 @@ class Logs:
             if fresh and (not only_due or fresh >= MANY or now - self._signed_at.get(span, -QUIET) >= QUIET):
                 log.checkpoint()
                 self._signed_at[span] = now
-        if self._node is not None and (not only_due or now - self._gathered_at >= NODE_EVERY):
-            self._node.gather()
-            self._gathered_at = now
+        if self._node is not None and (not only_due or now - self._gathered_at >= NODE_EVERY) and self._node.gather():
+            self._gathered_at = now  # the first after a silence is entered at once
 
     def retire(self, next_id: Callable[[], str]) -> None:
         """Delete the segments that are as old as the law lets them grow; an entry in the same log says so first.

@@ -35,7 +35,7 @@ class Step(msgspec.Struct, frozen=True):
 class Proof(msgspec.Struct, frozen=True):
     """`payload` is the entry's bytes as text; `shard` proves it, `node` proves the shard's checkpoint.
 
-    `node` is None for less than a second, until the node's log has taken the shard's checkpoint in.
+    `node` is None for some ten seconds, until the node's log has taken the shard's checkpoint in.
     """
 
     payload: str
