@@ -39,6 +39,7 @@ class Chooser:
                 self._known.clear()
             self._known[id(decision), model] = known
         plans = known[0]
+        self._breakers.budget.requests += 1
         if self._breakers.any_open:
             return tuple(sorted(plans, key=lambda plan: self._breakers.is_open(plan.route.name)))
         return plans
