@@ -256,3 +256,8 @@ def secret_mix(text: str) -> bool:
         and any(sign.isupper() for sign in text)
         and len(set(text)) > 11
     )
+
+
+def has_digit(text: str) -> bool:
+    """A digit somewhere: a chosen secret, not a word about one."""
+    return any(sign.isdigit() for sign in text)

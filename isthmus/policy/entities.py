@@ -18,6 +18,7 @@ from isthmus.core.scanner import byte_classes
 from isthmus.policy.checks import (
     always,
     email,
+    has_digit,
     hk_id,
     iban,
     ipv4,
@@ -32,7 +33,7 @@ from isthmus.policy.checks import (
 
 
 class Shape(NamedTuple):
-    """One kind of detail. `code` is four letters that a model sees; `back` holds the signs that may extend it leftwards."""
+    """One kind of detail. `code` is four letters that a model sees; `back` holds signs that may extend it leftwards."""
 
     kind: str
     code: str
@@ -52,9 +53,13 @@ _PLACES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉
 _PLACE_BYTES = b"(?:" + b"|".join(byte_classes(map(ord, _PLACES))) + b")"
 _U = "0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy"
 _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
+_PERMIT = re.compile("通行证|通行證|台胞证|台胞證|回乡证|回鄉證")
+_PASSWORD = re.compile(r"""(?:password|passwd|passcode|pwd|密码|密碼|口令)["' ]{0,2}[:=：]\Z""", re.IGNORECASE)
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _BIRTH = re.compile("出生|生日|生于|born|birth|d\\.?o\\.?b", re.IGNORECASE)
 _MACAU = re.compile("澳门|澳門|macau|macao", re.IGNORECASE)
 _SECRET = re.compile("api.?key|secret|token|password|passwd|密钥|口令|密码", re.IGNORECASE)
+_DAY = "[0-9]{1,2}(?:st|nd|rd|th)?"
 _ALNUM = string.ascii_letters + string.digits
 _LOCAL = _ALNUM + "._%+-"
 _SCHEME = _ALNUM + "+.-"
@@ -83,6 +88,10 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "passport", "PASS", "护照|護照|[Pp]assport|PASSPORT".encode(),
         _word("[A-Za-z][A-Za-z]?[0-9]{7,8}"), always, _PASSPORT,
+    ),
+    Shape(
+        "permit", "PASS", "通行证|通行證|台胞证|台胞證|回乡证|回鄉證".encode(),
+        _word("[CHMchm]?[0-9]{8,10}"), always, _PERMIT,
     ),
     Shape(
         "plate", "AUTO", _PLACE_BYTES + rb"[A-HJ-NP-Z](?:[ -]|\xc2\xb7)?[A-HJ-NP-Z0-9]{4}",
@@ -123,6 +132,15 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(r"(?<![0-9.])-?[0-9]{1,2}\.[0-9]{4,12}(?:, ?| )-?[0-9]{1,3}\.[0-9]{4,12}(?![0-9])"), position,
     ),
     Shape(
+        "gps", "GPSN", rb"[0-9]\xc2\xb0 ?[0-9]{1,2} ?(?:'|\xe2\x80[\xb2\x99])",
+        re.compile("[0-9]{1,3}° ?[0-9]{1,2} ?['’′] ?[0-9.]{0,7} ?[\"”″]? ?[NSEWnsew]"),
+    ),
+    Shape(
+        "birth_date", "BORN", rb"[Bb][Oo][Rr][Nn]|[Bb]irth|BIRTH|DOB|D\.O\.B|dob",
+        re.compile(f"(?<![A-Za-z0-9])(?:{_MONTH} {_DAY},? |{_DAY} {_MONTH},? )(?:19|20)[0-9]{{2}}(?![0-9])"),
+        always, _BIRTH,
+    ),
+    Shape(
         "birth_date", "BORN", rb"[0-9](?:[-/.]|\xe5\xb9\xb4)[0-9]{1,2}(?:[-/.]|\xe6\x9c\x88)[0-9]",
         re.compile(
             "(?<![0-9])(?:(?:19|20)[0-9]{2}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?"
@@ -139,10 +157,17 @@ SHAPES: tuple[Shape, ...] = (
     _secret("SG\\.", "[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}"),
     _secret("eyJ", "[A-Za-z0-9_-]{8,}\\.eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}"),
     _secret("-----BEGIN [A-Z ]*PRIVATE KEY-----", "[^-]+-----END [A-Z ]*PRIVATE KEY-----"),
+    Shape("secret", "SECR", rb"[Bb]earer [A-Za-z0-9._~+/-]{16}", re.compile("(?<=earer )[A-Za-z0-9._~+/-]{16,512}=*")),
+    Shape(
+        "secret", "SECR",
+        rb"(?:[Pp]ass(?:w(?:or)?d|code)|PASS(?:W(?:OR)?D|CODE)|[Pp]wd|PWD|" + "密码|密碼|口令".encode()
+        + rb")[\"' ]{0,2}(?:[:=]|\xef\xbc\x9a)",
+        re.compile("(?<=[:=：])[\"' ]{0,2}[^\\s\"',;，。；、]{6,64}"), has_digit, _PASSWORD,
+    ),
     Shape(
         "secret", "SECR",
         rb"(?:[Kk][Ee][Yy]|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Pp]assw|PASSW|" + "密钥|口令|密码".encode()
-        + rb")[^\n]{0,24}[A-Za-z0-9_-]{24}",
-        _word("[A-Za-z0-9_-]{24,128}"), secret_mix, _SECRET,
+        + rb")[^\n]{0,24}[A-Za-z0-9_/+-]{24}",
+        _word("[A-Za-z0-9_/+-]{24,128}"), secret_mix, _SECRET,
     ),
 )  # fmt: skip

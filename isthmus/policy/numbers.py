@@ -88,6 +88,8 @@ class _Stretch:
 
 _NO_SIGNS: frozenset[str] = frozenset()
 _PLAIN = frozenset(("", " ", "-"))
+_DOTS = frozenset((".",))
+_AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 
 
 def numbers(text: str) -> Iterator[Detail]:
@@ -201,7 +203,7 @@ def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail
 
 
 def _is_cn_id(it: _Stretch) -> bool:
-    return it.signs <= _PLAIN and cn_id(it.digits)
+    return cn_id(it.digits)
 
 
 def _is_cn_id15(it: _Stretch) -> bool:
@@ -209,7 +211,7 @@ def _is_cn_id15(it: _Stretch) -> bool:
 
 
 def _is_card(it: _Stretch) -> bool:
-    return it.signs <= _PLAIN and card(it.digits)
+    return (it.signs <= _PLAIN or (len(it.signs) == 1 and it.shape[0] == 4)) and card(it.digits)
 
 
 _MOBILE_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (1,) * 11))
@@ -217,7 +219,7 @@ _MOBILE_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (1,) * 
 
 def _is_cn_mobile(it: _Stretch) -> bool:
     digits = it.digits
-    if digits[0] != "1" or digits[1] < "3" or it.plus or not it.signs <= _PLAIN:
+    if digits[0] != "1" or digits[1] < "3" or it.plus or not (it.signs <= _PLAIN or it.signs == _DOTS):
         return False
     return it.shape in _MOBILE_SHAPES and not it.inside
 
@@ -239,10 +241,14 @@ def _is_us_phone(it: _Stretch) -> bool:
     return it.shape == (3, 3, 4) and not it.inside and us_phone(it.digits)
 
 
+def _is_us_phone1(it: _Stretch) -> bool:
+    return it.shape == (1, 3, 3, 4) and it.digits[0] == "1" and not it.inside and us_phone(it.digits[1:])
+
+
 def _is_cn_landline(it: _Stretch) -> bool:
     if it.digits[0] != "0" or it.digits[1] == "0" or it.inside:
         return False
-    return it.shape in ((3, 8), (4, 7), (4, 8), (3, 4, 4), (4, 3, 4), (4, 4, 4)) and it.signs <= _PLAIN
+    return it.shape in ((3, 8), (4, 7), (4, 8), (3, 4, 4), (4, 3, 4), (4, 4, 4)) and it.signs <= _AREA
 
 
 def _is_local_phone(it: _Stretch) -> bool:
@@ -283,7 +289,7 @@ _KINDS: dict[int, tuple[_Kind, ...]] = {
     8: (_E164, _LOCAL),
     9: (_E164, ("ssn", "USSN", _is_ssn), ("passport", "PASS", _is_us_passport), _LOCAL),
     10: (_E164, ("phone", "TELE", _is_us_phone), _LANDLINE, _LOCAL),
-    11: (("cn_mobile", "TELE", _is_cn_mobile), _E164, _LANDLINE, _LOCAL),
+    11: (("cn_mobile", "TELE", _is_cn_mobile), _E164, ("phone", "TELE", _is_us_phone1), _LANDLINE, _LOCAL),
     12: (_E164, ("jp_mynumber", "IDJP", _is_jp), ("aadhaar", "IDIN", _is_aadhaar), _LANDLINE, _LOCAL),
     13: (("cn_mobile", "TELE", _is_cn_mobile86), ("kr_rrn", "IDKR", _is_kr), _E164, _CARD),
     14: (_E164, _CARD),

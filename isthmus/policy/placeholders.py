@@ -20,6 +20,7 @@ from isthmus.core.secret import Withheld
 
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
+_BEGUN = re.compile(r"\[?((?:[A-Z]{4}-[0-9B-Z]{1,8}|[A-Z]{0,4}-?))\Z")
 _BODIES = 31**7
 _AHEAD = 256
 _SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
@@ -71,12 +72,13 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored.
     """
 
-    __slots__ = ("_begun", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_begins", "_begun", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._signs: frozenset[str] = frozenset()
+        self._begins: tuple[str, ...] = ()
         self._begun = 0
         self.escaped = escaped
         self.restored = 0
@@ -112,7 +114,8 @@ class Placeholders(Withheld):
     def _know(self, code: str, body: str, value: str) -> None:
         self._of[code, value] = body
         self._values[body] = value
-        if not self._signs.issuperset(code):
+        if f"{code}-" not in self._begins:
+            self._begins = (*self._begins, f"{code}-")
             self._signs = self._signs.union(code)
 
     @staticmethod
@@ -150,20 +153,22 @@ class Placeholders(Withheld):
 
         if "-" not in text:
             return text
-        self._begun += sum(text.count(f"{code}-") for code in {code for code, _ in self._of})
+        for begin in self._begins:
+            self._begun += text.count(begin)
         return _SHAPE.sub(original, text)
 
     def keep(self, text: str) -> int:
         """How many characters at the end of `text` could be the beginning of a known placeholder."""
-        for start in range(max(0, len(text) - LENGTH + 1), len(text)):
-            sign = text[start]
-            if sign == "[" or sign in self._signs:
-                rest = text[start + 1 :] if sign == "[" else text[start:]
-                if sign != "[" and len(rest) == LENGTH - 2:
-                    continue  # it is whole, and stands
-                if any(body.startswith(rest) for body in self._values):
-                    return len(text) - start
-        return 0
+        start = max(0, len(text) - LENGTH + 1)
+        while True:
+            match = _BEGUN.search(text, start)
+            if match is None or not match[0]:
+                return 0
+            body = match[1]
+            whole = len(body) == LENGTH - 2 and body == match[0]  # without brackets it is whole, and stands
+            if not whole and any(known.startswith(body) for known in self._values):
+                return len(match[0])
+            start = match.start() + 1
 
 
 def _json_escaped(value: str) -> str:

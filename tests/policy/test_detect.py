@@ -44,6 +44,14 @@ FOUND = [
     ("eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMeK", "secret", "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMeK"),
     (f"api key: {KEY}", "secret", KEY),
     ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "secret", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"),
+    ("台胞证12345678", "permit", "12345678"),
+    ("31°13′49″N", "gps", "31°13′49″N"),
+    ("she was born on March 7, 1990.", "birth_date", "March 7, 1990"),
+    ("DOB 7 Mar 1990", "birth_date", "7 Mar 1990"),
+    ("密码：Abc12345，", "secret", "Abc12345"),
+    ("password: hunter22, ok", "secret", " hunter22"),
+    ("Authorization: Bearer abcdef1234567890abcdef", "secret", "abcdef1234567890abcdef"),
+    ("SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "secret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
     ("手机１３８１２３４５６７８", "cn_mobile", "１３８１２３４５６７８"),
     ("手机138\u200b1234\u200b5678", "cn_mobile", "138\u200b1234\u200b5678"),
     ("手机138\u20111234\u20115678", "cn_mobile", "138\u20111234\u20115678"),
@@ -62,7 +70,7 @@ def test_every_kind_is_found_where_it_stands(text, kind, value):
     "text",
     ["今天天气很好。", "The quick brown fox.", "E12345678", "1990年3月7日", "version 1.2.3", "12:30:45", "a@b", "@home",
      "京A", "abcdefghijklmnopqrstuvwxyzabcd", KEY, "99.1234, 200.1234", "A123456(4)", "1234567(8)", "ＡＢＣ１２３", "127.0.0.1",
-     "91110000600037341M", "http://host/path:80/x"],
+     "91110000600037341M", "http://host/path:80/x", "Password: required", "密码：请输入", "in March 7, 1990", "通行证"],
 )  # fmt: skip
 def test_ordinary_text_has_no_details(text):
     assert details(text) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
@@ -140,3 +141,84 @@ def test_restoring_what_was_masked_gives_the_original(pieces, random):
     raw = msgspec.json.encode([{"role": "user", "content": text}])
     assert msgspec.json.decode(rewrite_texts(raw, lambda _: away))[0]["content"] == away
     assert made.restore(away, escape=False) == text
+
+
+def test_without_brackets_it_comes_back_too_whatever_the_split(stage, asked):
+    ex = asked(f"手机{PHONE}")
+    stage.on_request(ex)
+    body = masked_in(ex)[1:-1]
+    for text, restored in ((f"打{body}。", f"打{PHONE}。"), (f"[{body}", f"[{PHONE}"), (f"{body}]T", f"{PHONE}]T")):
+        for first in range(len(text) + 1):
+            for second in range(first, len(text) + 1):
+                pieces = (text[:first], text[first:second], text[second:])
+                out = [stage.on_event(ex, "content", piece, False) for piece in pieces]
+                assert "".join(out) + stage.on_event(ex, "content", "", True) == restored
+                assert not any("TELE" in piece for piece in out)
+
+
+def test_what_is_damaged_is_counted_alike_whatever_the_split(stage, asked):
+    for cut in range(30):
+        ex = asked(f"手机{PHONE}")
+        stage.on_request(ex)
+        text = f"打{masked_in(ex)}或[TELE-XXXX]"
+        stage.on_event(ex, "content", text[:cut], False)
+        stage.on_event(ex, "content", text[cut:], True)
+        stage.on_response(ex)
+        assert ex.notices == ["有 1 处遮住的信息回来时已被改动，没有还原。"]
+
+
+def test_everything_that_a_model_reads_leaves_masked(stage, asked):
+    tool = {"type": "function", "function": {"name": f"call_{PHONE}", "description": f"calls {MAIL}", "parameters": {}}}
+    more = {
+        "tools": [tool], "tool_choice": {"type": "function", "function": {"name": f"call_{PHONE}"}}, "stop": [CARD],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": [MAIL]}}},
+    }  # fmt: skip
+    ex = asked("hello", **more)
+    own = dict(ex.ask.fields)
+    stage.on_request(ex)
+    away = b"".join(bytes(raw) for raw in ex.ask.fields.values()).decode()
+    assert not any(value in away for value in (PHONE, MAIL, CARD))
+    assert ex.masks == {"cn_mobile": 1, "email": 1, "card": 1}
+    name = msgspec.json.decode(ex.ask.fields["tools"])[0]["function"]["name"]
+    assert name == msgspec.json.decode(ex.ask.fields["tool_choice"])["function"]["name"]
+    assert name.replace("-", "_").isidentifier()
+    assert stage.on_event(ex, "name:0", name, True) == f"call_{PHONE}"
+    privacy.own_fields(ex)
+    assert ex.ask.fields == own
+    privacy.own_fields(asked())
+
+
+def test_a_question_is_masked_once_for_all_its_routes(stage, asked, monkeypatch):
+    ex = asked(f"手机{PHONE}", stop=[MAIL])
+    stage.on_request(ex)
+    first, ex.rewritten = (ex.rewritten, dict(ex.ask.fields)), None
+    privacy.own_fields(ex)
+    monkeypatch.setattr(privacy, "masked_question", None)  # no second look
+    stage.on_request(ex)
+    assert (ex.rewritten, ex.ask.fields) == first
+
+
+LONG = "一句普通的话。\n" * 2000
+
+
+@pytest.mark.parametrize("text", [f"{LONG}手机{PHONE}\n{LONG}{MAIL}", "1234567，" * 6000 + PHONE, "平常" * 9000])
+def test_a_long_question_is_masked_in_stretches(stage, asked, text):
+    ex = asked(text)
+    stage.on_request(ex)
+    assert (ex.rewritten, ex.masks) == (None, {})
+    asyncio.run(stage.awaited(ex))
+    assert sum(ex.masks.values()) == sum(value in text for value in (PHONE, MAIL))
+    if ex.masks:
+        assert not any(value in ex.rewritten.decode() for value in (PHONE, MAIL))
+
+
+def test_other_requests_are_served_between_the_stretches(stage, asked):
+    async def both():
+        turns = 0
+        work = asyncio.ensure_future(stage.awaited(asked("1101051949123100211 " * 4000)))
+        while not work.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(both()) > 10
