@@ -111,40 +111,11 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
         standing.lend(ex)
         if ex.consent_id and not all(each.strip() in c.consents for each in ex.consent_id.split(",")):
             await c.news.read()
-        ex.ask = decode_ask(
-            request.body if voice is None else voice.read(request.body, ex)
-        )  # 4 wire: the body is decoded once
+        body = request.body if voice is None else voice.read(request.body, ex)
+        ex.ask = decode_ask(body)  # 4 wire: the body is decoded once
         ex.stream = ex.ask.stream
-        failure: Refusal | None = None
-        broken: tuple[tuple[str, int], ...] = ()
-        for plan in c.chooser.choose(decision, ex.ask.model):  # 7 choose: lawful and healthy, in order
-            if broken and (plan.route.host, plan.route.port) in broken:
-                continue  # another name for an address that has just failed
-            enter(ex, plan)
-            started = c.clock.monotonic()
-            try:
-                for stage in plan.on_request:  # 6 obligations on the way in
-                    stage(ex)
-                for wait in plan.awaited:
-                    await wait(ex)
-                if ex.caller.limited and (waiting := c.quota.reserve(ex, plan)) is not None:
-                    await waiting
-                if _SPENT in ex.held:
-                    await claim(c, ex)
-                keep_alive = await c.attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
-                conclude(c, ex, plan, c.clock.monotonic() - started)
-                break
-            except RouteSkipped as skipped:
-                failure = failure or skipped.refusal
-                record(ex, plan, "skipped", skipped.refusal.code, 0.0)
-            except RouteFailed as failed:
-                failure = failed.refusal
-                if failed.transport:
-                    broken = (*broken, (plan.route.host, plan.route.port))
-                record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
-                c.breakers.failed(plan.route.name)
-        else:
-            raise failure or Refusal("internal", receipt=ex.id)
+        plans = c.chooser.choose(decision, ex.ask.model)  # 7 choose: lawful and healthy, in order
+        keep_alive = await pursue(c, ex, plans, request, door, voice)  # 6, 8, 9
         told = True
     except Refusal as refusal:
         keep_alive = refuse(c, ex, refusal, request, door, voice)
@@ -157,9 +128,8 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
         raise
     finally:
         if not told:
-            keep_alive = fail(
-                c, ex, request, door, voice
-            )  # a mistake of ours: the caller hears of it, the log has its place
+            # A mistake of ours: the caller hears of it, the log has its place.
+            keep_alive = fail(c, ex, request, door, voice)
         if ex is not None:
             c.quota.settle(ex)  # 10 settle: what was reserved and not used goes back
             receipt = compose(ex, c.clock)
@@ -169,6 +139,42 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
                 keep_alive = await let_go(c, receipt, door, door.late) and keep_alive
             c.meter.count(ex, c.clock.monotonic() - ex.received_at)
         door.finish(keep_alive)
+
+
+async def pursue(
+    c: Corridor, ex: Exchange, plans: tuple[Plan, ...], request: Request, door: Door, voice: Voice | None
+) -> bool:
+    """Try the plans in order until one has answered. Returns whether the connection may be kept. Raises Refusal."""
+    failure: Refusal | None = None
+    broken: tuple[tuple[str, int], ...] = ()
+    for plan in plans:
+        if broken and (plan.route.host, plan.route.port) in broken:
+            continue  # another name for an address that has just failed
+        enter(ex, plan)
+        started = c.clock.monotonic()
+        try:
+            for stage in plan.on_request:  # 6 obligations on the way in
+                stage(ex)
+            for wait in plan.awaited:
+                await wait(ex)
+            if ex.caller.limited and (waiting := c.quota.reserve(ex, plan)) is not None:
+                await waiting
+            if _SPENT in ex.held:
+                await claim(c, ex)
+            keep_alive = await c.attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
+        except RouteSkipped as skipped:
+            failure = failure or skipped.refusal
+            record(ex, plan, "skipped", skipped.refusal.code, 0.0)
+        except RouteFailed as failed:
+            failure = failed.refusal
+            if failed.transport:
+                broken = (*broken, (plan.route.host, plan.route.port))
+            record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
+            c.breakers.failed(plan.route.name)
+        else:
+            conclude(c, ex, plan, c.clock.monotonic() - started)
+            return keep_alive
+    raise failure or Refusal("internal", receipt=ex.id)
 
 
 async def let_go(c: Corridor, receipt: Receipt | Printed, door: Door, late: Late) -> bool:
