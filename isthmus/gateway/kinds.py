@@ -84,14 +84,14 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     if isinstance(got, str):
         raise failed(route, got)
     if got.status != _OK:
-        raise judge(way, route, got)
+        raise judge(way, route, got, c.clock.now())
     try:
         if c.modality == "image":
             read_pictures(got.body)
         else:
             ex.usage = read_vectors(got.body, len(ex.ask.messages)).usage
     except BrokenAnswerError:
-        raise judge(way, route, got) from None
+        raise judge(way, route, got, c.clock.now()) from None
     ex.finish = "stop"
     ex.first_at = c.clock.monotonic()
     for respond in plan.on_response:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from math import ceil
 
 import msgspec
 
@@ -22,6 +24,7 @@ from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, Standing
+from isthmus.gateway.deadlines import BACK_S, heed, retry_after
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
 from isthmus.gateway.head import Request
 from isthmus.gateway.late import Late
@@ -55,8 +58,9 @@ _FAILED = 500  # statuses from here on are failures of Isthmus or of a route, no
 class RouteFailed(Exception):
     """One route could not answer, through no fault of the caller: the next lawful one may be tried."""
 
-    def __init__(self, outcome: str, refusal: Refusal, *, transport: bool = False) -> None:
+    def __init__(self, outcome: str, refusal: Refusal, *, transport: bool = False, rest: float = 0.0) -> None:
         super().__init__(outcome)
+        self.rest = rest  # seconds for which the route asked not to be asked
         self.outcome = outcome
         self.refusal = refusal
         self.transport = transport  # the address itself failed, whatever was asked of it
@@ -146,6 +150,7 @@ async def pursue(
 ) -> bool:
     """Try the plans in order until one has answered. Returns whether the connection may be kept. Raises Refusal."""
     failure: Refusal | None = None
+    sent: Refusal | None = None  # how the last route failed that was really asked
     broken: tuple[tuple[str, int], ...] = ()
     for plan in plans:
         if broken and (plan.route.host, plan.route.port) in broken:
@@ -153,6 +158,8 @@ async def pursue(
         enter(ex, plan)
         started = c.clock.monotonic()
         try:
+            if c.breakers.any_open:
+                heed(c.breakers, plan.route)
             for stage in plan.on_request:  # 6 obligations on the way in
                 stage(ex)
             for wait in plan.awaited:
@@ -161,16 +168,20 @@ async def pursue(
                 await waiting
             if _SPENT in ex.held:
                 await claim(c, ex)
+            if sent is not None and not c.breakers.budget.take():
+                raise sent
+            if c.breakers.any_open:
+                c.breakers.begin(plan.route.name)
             keep_alive = await c.attempt(c, ex, plan, request, door, voice)  # 8 dialect, upstream; 9 stream
         except RouteSkipped as skipped:
             failure = failure or skipped.refusal
             record(ex, plan, "skipped", skipped.refusal.code, 0.0)
         except RouteFailed as failed:
-            failure = failed.refusal
+            failure = sent = failed.refusal
             if failed.transport:
                 broken = (*broken, (plan.route.host, plan.route.port))
             record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
-            c.breakers.failed(plan.route.name)
+            c.breakers.failed(plan.route.name, failed.rest)
         else:
             conclude(c, ex, plan, c.clock.monotonic() - started)
             return keep_alive
@@ -306,14 +317,14 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
             raise failed(route, got)
         return end_stream(c, ex, stream, route, got) and request.keep_alive
     if got.status != _OK:
-        raise judge(way, route, got)
+        raise judge(way, route, got, c.clock.now())
     if stream is not None and got.streamed:
         return end_stream(c, ex, stream, route, "" if stream.done else "lost") and request.keep_alive
     try:
         chat = got.body if way.to_chat is None else way.to_chat(got.body)
         typed = dialect.read_answer(chat)
     except dialect.BrokenAnswerError:
-        raise judge(way, route, got) from None  # some partners say in a 200 that they failed
+        raise judge(way, route, got, c.clock.now()) from None  # some partners say in a 200 that they failed
     if len(typed.choices) > 1:  # one answer was asked for, and only one passes the stages
         raise failed(route, "broken")
     whole = answer.whole(ex, plan, chat, typed)
@@ -351,7 +362,7 @@ async def send(
         try:
             got = await connection.exchange(wire, stream)
         except UpstreamError as error:
-            if error.word != "unavailable" or not connection.reused:
+            if error.word != "unavailable" or not connection.reused or not c.breakers.budget.take():
                 return error.word, stream
         else:
             if got.status != _LOADING or c.clock.monotonic() >= patience:
@@ -411,7 +422,7 @@ def failed(route: Route, word: str) -> RouteFailed:
     )
 
 
-def judge(way: Way, route: Route, got: Answer) -> RouteFailed | Refusal:
+def judge(way: Way, route: Route, got: Answer, now: datetime) -> RouteFailed | Refusal:
     """What an error means (partners.judge): another route may help, or the request itself is at fault.
 
     What a partner's own moderation refused is never taken to another one.
@@ -428,11 +439,12 @@ def judge(way: Way, route: Route, got: Answer) -> RouteFailed | Refusal:
         return RouteFailed("refused", Refusal("upstream_refused", route=route.badge, status=status))
     if status == _OK:
         return failed(route, "broken")
+    rest = retry_after(got.headers, now)
+    seconds = ceil(rest) or BACK_S
     if status >= _FAILED:
-        return RouteFailed("unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5))
-    wait = got.headers.get(b"retry-after", b"")
-    seconds = int(wait) if wait.isdigit() and len(wait) < 6 else 5
-    return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds))
+        refusal = Refusal("upstream_unavailable", route=route.badge, retry_after=seconds)
+        return RouteFailed("unavailable", refusal, rest=rest)
+    return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds), rest=rest)
 
 
 def fail(c: Corridor, ex: Exchange | None, request: Request, door: Door, voice: Voice | None) -> bool:
