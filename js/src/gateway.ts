@@ -226,6 +226,7 @@ export class Gateway {
     // The label is shown beside the answer as text of its own, so the answer itself stays clean.
     const headers: Record<string, string> = { "isthmus-label": "metadata", "isthmus-feature": ask.feature ?? "assistant" };
     if (consents) headers["isthmus-consent"] = consents;
+    if (ask.onPlace) headers["isthmus-resume"] = "1"; // whoever keeps the place can take the stream up again
     const answer = await this.#send(
       "/v1/chat/completions",
       { method: "POST", body: JSON.stringify(body), signal: ask.signal },

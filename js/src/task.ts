@@ -211,7 +211,7 @@ class LocalWorker implements Worker {
     if (input.length > this.quota) throw new DOMException("The text is longer than the quota.", "QuotaExceededError");
     const signal = AbortSignal.any([this.#end.signal, ...(options.signal ? [options.signal] : [])]);
     const messages = renderPlain(this.wish, input, options.context);
-    const most = Math.min(1024, Math.ceil(input.length * 0.6) + 96);
+    const most = room(this.wish.feature, input);
     // Words that may still be replaced by another model's are not shown as they come.
     const reply = await local.chat({ messages, maxTokens: most, temperature: 0, signal, onText: this.beyond ? undefined : onText });
     const output = unwrap(reply.text);
@@ -238,6 +238,14 @@ class LocalWorker implements Worker {
     this.#end.abort(new DOMException("The task was destroyed.", "AbortError"));
     this.beyond?.destroy();
   }
+}
+
+/** Tokens that a good answer needs at most: what runs on beyond it would fail the gate anyway. */
+function room(feature: string, input: string): number {
+  const han = input.match(/\p{Script=Han}/gu)?.length ?? 0;
+  const size = han * 1.5 + (input.length - han) / 3.5;
+  if (feature === "write" || feature === "assistant") return 400;
+  return Math.min(1024, Math.ceil(size * (feature === "summarize" ? 1 : 2)) + 24);
 }
 
 function online(): boolean {

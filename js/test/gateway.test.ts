@@ -153,6 +153,7 @@ test("a broken stream that has a name is taken up behind the last event that was
   const places: unknown[] = [];
   const reply = await gateway.chat({ ...ask, onPlace: (place) => places.push(place) });
   assert.equal(reply.text, "one two three");
+  assert.equal(seen[0].headers["isthmus-resume"], "1");
   assert.equal(seen[1].path, "/v1/streams/tok");
   assert.equal(seen[1].headers["last-event-id"], "3");
   assert.deepEqual(places.slice(0, 3).map((place) => (place as { last: number }).last), [1, 2, 3]);

@@ -133,15 +133,20 @@ def test_a_broken_answer_stays_and_can_go_on(phone):
     assert it.page.query_selector(".interrupted") is None
 
 
-def test_what_arrived_survives_a_reload(phone):
+def test_what_arrived_survives_a_reload_and_the_rest_follows(phone):
     it = phone().enter()
     it.ask("wait")
     it.house.answers.waiting.wait(10)
     it.page.wait_for_selector(".pair-last .text")
     it.page.reload()
-    it.page.wait_for_selector(".interrupted")
-    assert it.page.inner_text(".pair-last .text").startswith("Hel")
+    it.page.wait_for_selector(".pair-last .text")
+    begun = it.page.inner_text(".pair-last .text")
+    assert begun.startswith("Hel")
     it.house.answers.release()
+    whole = it.answered()
+    assert whole.startswith(begun)
+    assert len(whole) > len(begun)
+    assert it.page.query_selector(".interrupted") is None
 
 
 def test_a_named_stream_goes_on_after_a_reload_and_a_locked_screen(phone):
