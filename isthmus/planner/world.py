@@ -98,9 +98,10 @@ class World(NamedTuple):
 def build(house: House, at: Knobs, capacity: Mapping[str, float], replicas: int) -> World:
     """A world for `capacity` (queries a second per site), with about `replicas` replicas over all sites."""
     each = {site.name: GPUS / house.gpu_seconds(house.chip[site.name], at) for site in house.sites}
-    whole = {name: qps / each[name] for name, qps in capacity.items()}
+    # A site that holds anything holds a server: replicas are not bought in parts.
+    whole = {name: max(1.0, qps / each[name]) if qps > 0 else 0.0 for name, qps in capacity.items()}
     scale = min(1.0, replicas / max(1e-9, sum(whole.values())))
-    counts = tuple(max(1, round(whole[site.name] * scale)) if whole[site.name] > 0.01 else 0 for site in house.sites)
+    counts = tuple(max(1, round(whole[site.name] * scale)) if whole[site.name] else 0 for site in house.sites)
     clock = SimClock(house.day)
     gateways = tuple(_gateway(house, site, clock) for site in house.sites)
     speed = tuple(

@@ -16,6 +16,14 @@ def test_capacity_stays_exact_though_replicas_are_whole(house, at, capacity, fir
             assert speed.slope == pytest.approx(whole.slope / part, rel=0.01)
 
 
+def test_a_site_that_holds_anything_holds_a_whole_server(house, at):
+    capacity = {site.name: 1e-6 if site.name in ("cn-north", "eu-west") else 0.0 for site in house.sites}
+    small = worlds.build(house, at, capacity, 64)
+    by = dict(zip((site.name for site in small.sites), small.replicas, strict=True))
+    assert (by["cn-north"], by["eu-west"], by["us-east"]) == (1, 1, 0)
+    assert small.speed[0].reads > 1000
+
+
 def test_every_class_of_question_has_a_gateway_and_all_weights_of_a_region_add_up_to_one(house, first):
     for region in house.regions:
         assert sum(ask.weight for ask in first.asks if ask.region == region) == pytest.approx(1)
