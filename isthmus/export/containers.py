@@ -1,7 +1,7 @@
 """Which container formats exist: every module of this folder that can `recognise` one.
 
 A container module has
-    NAME, SUFFIXES, MODALITY     its name, usual file name endings, and text | image | audio | video
+    NAME, MODALITY               its name, and text | image | audio | video
     recognise(data) -> bool      by its first bytes, never by the file's name
     read(data) -> Found          marks in it, and marks of others
     write(data, marks) -> bytes  with these marks; everything else stays
@@ -31,7 +31,6 @@ class Container(Protocol):
     """What a container module offers."""
 
     NAME: str
-    SUFFIXES: tuple[str, ...]
     MODALITY: str
 
     def recognise(self, data: bytes) -> bool: ...

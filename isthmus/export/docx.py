@@ -11,7 +11,6 @@ from isthmus.export import markup
 from isthmus.export.mark import KNOWN, LIMIT, Found, Marks, bad_file
 
 NAME = "docx"
-SUFFIXES = (".docx",)
 MODALITY = "text"
 _PART = "docProps/custom.xml"
 _BODY = "word/document.xml"
@@ -167,7 +166,6 @@ def _packed(data: bytes, parts: dict[str, bytes], changed: dict[str, bytes]) -> 
         for name, part in {**parts, **changed}.items():
             entry = entries.get(name) or zipfile.ZipInfo(name)
             plain = zipfile.ZipInfo(name, entry.date_time)
-            plain.compress_type = zipfile.ZIP_DEFLATED
             plain.external_attr = entry.external_attr
-            made.writestr(plain, part)
+            made.writestr(plain, part, zipfile.ZIP_DEFLATED)
     return out.getvalue()

@@ -10,7 +10,6 @@ from isthmus.export.mark import KNOWN, LIMIT, Found, Marks
 from isthmus.export.text import decoded
 
 NAME = "html"
-SUFFIXES = (".html", ".htm", ".xhtml")
 MODALITY = "text"
 _START = re.compile(
     r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL

@@ -9,7 +9,6 @@ from isthmus.export import picture, xmp
 from isthmus.export.mark import Found, Marks, bad_file
 
 NAME = "jpeg"
-SUFFIXES = (".jpg", ".jpeg")
 MODALITY = "image"
 _START = b"\xff\xd8\xff"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"

@@ -13,7 +13,6 @@ from isthmus.export.mark import KNOWN, LIMIT, Found, Marks, encode
 from isthmus.export.text import decoded
 
 NAME = "markdown"
-SUFFIXES = (".md", ".markdown", ".txt")
 MODALITY = "text"
 _FENCE = "---"
 _FIELD = re.compile(

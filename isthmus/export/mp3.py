@@ -11,7 +11,6 @@ from isthmus.export import ffmpeg
 from isthmus.export.mark import KNOWN, LIMIT, Found, Marks, bad_file
 
 NAME = "mp3"
-SUFFIXES = (".mp3",)
 MODALITY = "audio"
 _TAG = 16 << 20  # bytes of a tag, pictures and all
 

@@ -14,7 +14,6 @@ from isthmus.export import ffmpeg, xmp
 from isthmus.export.mark import AIGC, Found, Marks, bad_file
 
 NAME = "mp4"
-SUFFIXES = (".mp4", ".m4a", ".m4v", ".mov")
 MODALITY = "video"
 LIMIT = 100_000  # boxes
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")

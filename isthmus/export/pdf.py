@@ -17,7 +17,6 @@ from isthmus.export import picture, xmp
 from isthmus.export.mark import AIGC, LIMIT, Found, Marks, bad_file
 
 NAME = "pdf"
-SUFFIXES = (".pdf",)
 MODALITY = "text"
 _END = b"%%EOF"
 _OURS = b"/IsthmusMark"

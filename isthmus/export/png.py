@@ -10,7 +10,6 @@ from isthmus.export import picture, xmp
 from isthmus.export.mark import AIGC, Found, Marks, bad_file
 
 NAME = "png"
-SUFFIXES = (".png", ".apng")
 MODALITY = "image"
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp\0"

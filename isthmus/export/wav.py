@@ -10,7 +10,6 @@ from isthmus.export.mark import AIGC, Found, Marks, bad_file
 from isthmus.export.riff import Chunk
 
 NAME = "wav"
-SUFFIXES = (".wav",)
 MODALITY = "audio"
 _XMP = b"_PMX"
 _INFO = b"INFO"

@@ -7,7 +7,6 @@ from isthmus.export.mark import Found, Marks, bad_file
 from isthmus.export.riff import Chunk
 
 NAME = "webp"
-SUFFIXES = (".webp",)
 MODALITY = "image"
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
 _BESIDE_FLAGS = 0x0C  # Exif and XMP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import zipfile
 
@@ -13,7 +14,7 @@ from isthmus.export import containers
 
 EVERY = ("png", "jpeg", "webp", "wav", "mp3", "mp4", "pdf", "docx", "markdown", "html")
 MARK = {"AIGC": '{"Label":"1"}', "Provenance": '{"id":"x"}'}
-TURNS = 60
+TURNS = 1500 if os.environ.get("ISTHMUS_LONG") else 60
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -7,7 +7,7 @@ from isthmus.core.wire import Usage
 from isthmus.ledger import audit, checkpoint
 from isthmus.ledger.audit import Selection
 from isthmus.ledger.logs import Logs
-from isthmus.ledger.receipt import ConsentReceipt, Retired, encode
+from isthmus.ledger.receipt import ConsentReceipt, Export, Law, Retired, encode
 
 
 def ms(*day):
@@ -84,3 +84,18 @@ def test_december_ends_with_the_year():
 def test_what_is_no_date_is_refused(read, text):
     with pytest.raises(Refusal, match="bad_field"):
         read(text)
+
+
+def test_exports_are_counted_by_container_and_event_and_laws_belong_to_their_regions(tmp_path, clock):
+    logs = Logs(tmp_path, "w0", checkpoint.signer(tmp_path), clock)
+    logs.commit(
+        [
+            Export("w0-1-1", ms(2026, 11, 1), "", ("CN",), "export", "png"),
+            Export("w0-1-2", ms(2026, 11, 2), "", ("CN", "IN"), "publish", "png"),
+            Law("w0-1-3", ms(2026, 11, 3), "d", "2026-11-03", "0.1.0", {"CN": "aa"}),
+        ]
+    )
+    logs.close()
+    assert audit.tally(tmp_path, Selection("CN")).exports == {"png export": 1, "png publish": 1}
+    assert ids(tmp_path, "IN") == ["w0-1-2"]
+    assert ids(tmp_path, "CN") == ["w0-1-1", "w0-1-2", "w0-1-3"]
