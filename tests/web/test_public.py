@@ -1,6 +1,7 @@
 """The public pages as a caller meets them: consents, receipts of one's own tenant, and refusals that are enumerated."""
 
 import asyncio
+from base64 import b64decode
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -257,3 +258,17 @@ def test_the_decision_and_the_regions_of_a_key_can_be_read(desk):
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/preview"), ("GET", "/v1/decision"), ("GET", "/v1/regions")])
 def test_without_a_key_nothing_is_explained(desk, method, path):
     assert desk.ask(method, path, key="").json()["error"]["code"] == "missing_key"
+
+
+def test_the_ledgers_key_is_told_to_whoever_has_a_key(desk):
+    told = desk.ask("GET", "/v1/ledger/key").json()
+    assert told["node"].startswith("isthmus/")
+    assert len(b64decode(told["public"])) == 32
+    assert desk.ask("GET", "/v1/ledger/key", key="").status_code == 401
+
+
+def test_models_for_browsers_are_for_whoever_has_a_key(desk):
+    assert desk.ask("GET", "/app/models").json() == {"models": []}
+    assert desk.ask("GET", "/app/models", key="").status_code == 401
+    assert desk.ask("GET", "/app/models/" + "0" * 64).status_code == 404
+    assert desk.ask("GET", "/app/models/" + "0" * 64, key="").status_code == 401
