@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device
 GATED := policy regions ledger
 
-.PHONY: up install test check bench-quick bench-stages js docs lock clean
+.PHONY: up install test check fuzz soak bench bench-quick bench-stages js docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -57,6 +57,17 @@ bench-quick: .venv/run.stamp  ## CPU per request beside nginx in one run (needs 
 
 bench-stages: .venv/run.stamp  ## what each stage of the corridor costs
 	@$(BIN)/python -m benchmarks.stages
+
+fuzz: .venv/dev.stamp  ## ten million mutated requests to Isthmus, h11 and aiohttp (CASES=, SEED=)
+	$(BIN)/python tests/conformance_http/fuzz.py $(or $(CASES),10000000) $(or $(SEED),0)
+
+bench: .venv/dev.stamp bench-quick  ## beside nginx, then slow callers, overload, reload and upgrade under load
+	$(BIN)/python -m benchmarks.gateway.slow
+	$(BIN)/python -m benchmarks.gateway.overload
+	$(BIN)/python -m benchmarks.gateway.reload
+
+soak: .venv/dev.stamp  ## two million mixed requests with aborts: memory and descriptors of a worker (REQUESTS=)
+	$(BIN)/python -m benchmarks.gateway.soak $(or $(REQUESTS),2000000)
 
 js:  ## build the package and the phone app (needs Node 20); commit isthmus/web/static with it
 	cd js && npm ci --no-audit --no-fund && npm run types && npm test && npm run build

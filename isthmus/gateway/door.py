@@ -189,8 +189,6 @@ class Door(asyncio.Protocol):
                 self._pending = data[start + request.length :] if missing else b""
                 self._begin(request)
                 return
-        if data.startswith(b"\r\n") and len(data) > 2:
-            data = data[2:]  # RFC 9112, 2.2: one empty line before the request line is ignored
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > HEAD_LIMIT:
             check_unfinished(data)

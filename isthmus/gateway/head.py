@@ -107,8 +107,11 @@ def parse_head(head: bytes) -> Request:
     (framing). Header names with an underscore are refused: some peers read them as hyphens.
     """
     lines = head.count(b"\r\n")
-    if lines - 2 > FIELD_LIMIT or head.find(b"\r\n") > LINE_LIMIT:
+    line_end = head.find(b"\r\n")
+    if lines - 2 > FIELD_LIMIT or line_end > LINE_LIMIT:
         raise Refusal("headers_too_large", limit=f"{LINE_LIMIT} bytes a line, {FIELD_LIMIT} fields")
+    if head.count(b" ", 0, line_end) != 2:  # llhttp takes more than one space between the words (RFC 9112, 3)
+        raise Refusal("bad_request", reason="the request line must be three words with one space between them")
     if len(head.translate(None, FIELD_BYTES)) != 2 * lines:
         raise Refusal("bad_request", reason="a control byte, or a line end that is not CRLF")
     fields: dict[bytes, bytes] = {}

@@ -133,6 +133,8 @@ BAD_HEADS = {
     "two equal Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
     "a Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "an empty Host": b"GET / HTTP/1.1\r\nHost: \r\n\r\n",
+    "two spaces after the method": b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "two spaces before the version": b"GET /  HTTP/1.1\r\nHost: a\r\n\r\n",
     "bare LF": b"GET / HTTP/1.1\nHost: a\r\n\r\n",
     "bare CR": b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
     "NUL": b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
@@ -381,8 +383,12 @@ def test_every_door_keeps_its_own_state():
     assert not hasattr(House().door, "__dict__") or not vars(House().door)
 
 
-def test_one_empty_line_before_a_request_is_ignored():
-    assert len(House().say(b"\r\n" + HEAD + b"hello").seen) == 1
+def test_an_empty_line_before_a_request_is_refused_because_readers_differ_about_it():
+    assert House().say(b"\r\n" + HEAD + b"hello").status == 400
+    house = House().say(HEAD + b"hello")
+    house.door.finish(True)
+    assert house.say(b"\r\n", HEAD + b"again").status == 400
+    assert len(house.seen) == 1
 
 
 def test_http_1_0_gets_no_interim_answer():
