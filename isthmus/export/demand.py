@@ -21,8 +21,9 @@ LABEL_DUTY = "label_duty"
 class Demand(msgspec.Struct, frozen=True):
     """`marks`: fields by key, {ledger_id}, {sig}, {time} still open. `means`: signed_metadata, watermark, latent.
 
-    `label`: words for people, "" where none are asked. `consent`: an agreement to export without them is needed.
-    `law`: the citations behind each, by "label", "mark", "consent". `keep_min`: days that the export is remembered.
+    Of a text of at most `over_tokens` tokens no means are asked. `label`: words for people, "" where none are asked.
+    `consent`: an agreement to export without them is needed. `law`: the citations behind each, by "label", "mark",
+    "consent". `keep_min`: days that the export is remembered.
     """
 
     regions: tuple[str, ...]
@@ -31,6 +32,7 @@ class Demand(msgspec.Struct, frozen=True):
     provider: str
     marks: Mapping[str, Mapping[str, str]] = {}
     means: tuple[str, ...] = ()
+    over_tokens: int = 0
     label: str = ""
     consent: bool = False
     keep_min: int = 0
@@ -59,6 +61,7 @@ def of(decision: Decision, route: str = "") -> Demand:
         provider=plan.route.legal_name,
         marks=marks,
         means=tuple(means),
+        over_tokens=max((int(owed.values.get("text_over_tokens", 0)) for owed in embeds), default=0),
         label="" if plain and agreed else " · ".join(_widest(str(owed.values["text"]) for owed in shows)),
         consent=bool(agreed),
         keep_min=max((int(owed.values.get("log_months", 0)) * 31 for owed in agreed), default=0),

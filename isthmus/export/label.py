@@ -9,6 +9,7 @@ Rules of this room:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +24,7 @@ from isthmus.export.mark import AIGC, PROVENANCE, Found, decode, encode, faults,
 from isthmus.ledger.checkpoint import Signer, stamped
 
 _SIGNED = {AIGC: ("ReservedCode1", "ReservedCode2"), PROVENANCE: ("sig",)}
+_TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 OURS, OTHERS, BROKEN, NONE = "ours", "another's", "broken", "none"
 
 
@@ -88,7 +90,17 @@ def check(data: bytes, demand: Demand, key: Key | None, label: str = "") -> Repo
     signature = {name: _whose(name, fields, essence, key) for name, fields in marks.items()}
     words, by = _label(container, data, label or demand.label, marks, signature)
     report = Report(container.NAME, container.MODALITY, marks, signature, found.others, words, by)
+    if demand.over_tokens and _is_short(container, data, demand.over_tokens):
+        demand = msgspec.structs.replace(demand, means=())
     return msgspec.structs.replace(report, missing=tuple(_missing(report, demand, found)))
+
+
+def _is_short(container: Container, data: bytes, tokens: int) -> bool:
+    """Whether what can be read is no longer than `tokens`: a word counts as one, and so does a CJK character."""
+    words = getattr(container, "words", None)
+    if words is None:
+        return False
+    return sum(1 for _ in _TOKEN.finditer(words(data))) <= tokens
 
 
 def _missing(report: Report, demand: Demand, found: Found) -> Iterable[str]:

@@ -278,3 +278,11 @@ def test_a_mark_of_others_survives_where_the_picture_is_drawn_anew(sample, signe
         demand = Demand(("IN",), "r", "m", "p", label="AI-generated")
         done = label.add(container.write(sample(name), {"AIGC": theirs}), demand, signer, "w0-1-1", now)
         assert label.check(done, demand, ours).marks["AIGC"] == dict.fromkeys(KEYS, "1")
+
+
+@pytest.mark.parametrize("text", ["word " * 200, "人" * 200, "word " * 100 + "人" * 100])
+def test_a_short_text_needs_no_watermark_and_a_long_one_does(signer, now, ours, text):
+    demand = Demand(("EU",), "r", "m", "p", means=("watermark",), over_tokens=200)
+    assert label.check(label.add(text.encode(), demand, signer, "w0-1-1", now), demand, ours).missing == ()
+    with pytest.raises(Refusal, match="export_incomplete"):
+        label.add((text + " more").encode(), demand, signer, "w0-1-1", now)
