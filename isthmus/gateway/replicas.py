@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -28,7 +29,7 @@ from isthmus.gateway.relay import Corridor, open_stream
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, UpstreamError
 from isthmus.gateway.voice import Voice
-from isthmus.routing.picker import Picker, Replica, Ticket
+from isthmus.routing.picker import Picker, Replica, Seat, Ticket
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
 
@@ -37,19 +38,35 @@ BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times
 LOOK_S = 0.02  # between two looks for a free replica
 PROBE_S = 1.0
-_LOADING, _FULL = 503, 429
+_OK, _LOADING, _FULL = 200, 503, 429
 _BUSY = Answer(_FULL, {b"retry-after": b"1"}, b"", False)
+
+MEASURES: dict[str, Callable[[Seat], float]] = {
+    "isthmus_replica_up": lambda seat: float(not seat.shut),
+    "isthmus_replica_num_requests_running": lambda seat: float(seat.load.running),
+    "isthmus_replica_num_requests_waiting": lambda seat: float(seat.load.waiting),
+    "isthmus_replica_kv_cache_usage": lambda seat: seat.load.kv,
+    "isthmus_replica_generation_tokens_total": lambda seat: seat.load.made,
+    "isthmus_replica_prompt_tokens_total": lambda seat: seat.load.prompt,
+    "isthmus_replica_inside": lambda seat: float(seat.inside),
+    "isthmus_replica_limit": lambda seat: float(seat.most),
+    "isthmus_replica_time_to_first_token_seconds_mean": lambda seat: seat.ttft,
+    "isthmus_replica_prefix_cache_queries_total": lambda seat: float(seat.asked),
+    "isthmus_replica_prefix_cache_hits_total": lambda seat: float(seat.hit),
+    "isthmus_replica_requests_total": lambda seat: float(seat.done),
+    "isthmus_replica_requests_failed_total": lambda seat: float(seat.failed),
+}
 
 
 class Probe(asyncio.Protocol):
     """One kept connection to one replica's measures page."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
+        self.on_body = self._body.append
+        self._parser = httptools.HttpResponseParser(self)  # it looks for its callbacks once, here
         self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
         self._transport: Any = None
-        self.on_body = self._body.append
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -114,6 +131,7 @@ class Replicas:
         self._budget = SPARE
         self._waiting = 0  # requests of people that wait for a seat
         self.asked = self.repeated = 0
+        self.rounds = 0  # of `keep`
 
     # Beside requests
 
@@ -126,10 +144,12 @@ class Replicas:
                 for name, watch in self._watches.items():
                     (self._picker.up if watch.usable(now) else self._picker.down)(name)
                 self._picker.refresh()
+                self.rounds += 1
                 await asyncio.sleep(EVERY_S)
         finally:
             for probe in self._probes.values():
                 probe.cancel()
+            await asyncio.gather(*self._probes.values(), return_exceptions=True)
 
     def follow(self) -> None:
         """Read the board anew if it changed. One that cannot be read changes nothing."""
@@ -164,20 +184,24 @@ class Replicas:
         head = f"Host: {listed.host}\r\nAuthorization: Bearer {self._key}\r\n\r\n"
         request = f"GET {listed.metrics} HTTP/1.1\r\n{head}".encode()
         probe: Probe | None = None
-        while True:
-            try:
-                if probe is None:
-                    _, probe = await loop.create_connection(Probe, listed.host, listed.port)
-                status, body = await asyncio.wait_for(probe.ask(request), PROBE_S)
-            except TimeoutError:
-                status, body = 0, b""  # silence: the watch decides what it means
-            except OSError:
-                status, body = _LOADING, b""
-            self._hear(listed, status, body)
-            if status != 200 and probe is not None:
+        try:
+            while True:
+                try:
+                    if probe is None:
+                        _, probe = await loop.create_connection(Probe, listed.host, listed.port)
+                    status, body = await asyncio.wait_for(probe.ask(request), PROBE_S)
+                except TimeoutError:
+                    status, body = 0, b""  # silence: the watch decides what it means
+                except OSError:
+                    status, body = _LOADING, b""
+                self._hear(listed, status, body)
+                if status != _OK and probe is not None:
+                    probe.close()
+                    probe = None
+                await asyncio.sleep(EVERY_S)
+        finally:
+            if probe is not None:
                 probe.close()
-                probe = None
-            await asyncio.sleep(EVERY_S)
 
     def _hear(self, listed: Listed, status: int, body: bytes) -> None:
         watch = self._watches.get(listed.name)
@@ -187,7 +211,7 @@ class Replicas:
             watch.refused()
         elif status:
             watch.answered(asyncio.get_running_loop().time())
-            self._picker.heard(listed.name, read(body, listed.names) if status == 200 else Load())
+            self._picker.heard(listed.name, read(body, listed.names) if status == _OK else Load())
 
     # One request
 
@@ -197,8 +221,7 @@ class Replicas:
         """One exchange with the best replica; what gateway.relay.send does with a single address."""
         tried: set[str] = set()
         repeats = 0
-        self.asked += 1
-        self._budget = min(SPARE, self._budget + BUDGET)
+        self.count()
         keys, size = self.prefix(ex, plan.route)
         while True:
             ticket = await self.seat(c, keys, size, request, tried)
@@ -232,7 +255,7 @@ class Replicas:
             tried.add(ticket.name)
             if stream is not None and stream.committed:
                 return word, stream
-            if word not in ("unavailable", "lost") or not self._may_repeat(sent=sent, repeats=repeats):
+            if word not in ("unavailable", "lost") or not self.may_repeat(sent=sent, repeats=repeats):
                 return word, stream
             repeats += sent
             self.repeated += 1
@@ -284,6 +307,17 @@ class Replicas:
             if watch is not None:
                 watch.produced(asyncio.get_running_loop().time())
 
+    def measures(self) -> str:
+        """One worker's view of its replicas, in Prometheus text format, with names as vLLM has them.
+
+        No label holds anything but a replica's name.
+        """
+        lines = []
+        for name, read_seat in MEASURES.items():
+            lines.append(f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}")
+            lines += [f'{name}{{replica="{seat.replica.name}"}} {read_seat(seat):g}' for seat in self._picker.seats()]
+        return "\n".join(lines) + "\n"
+
     def suspect(self, name: str) -> None:
         """A request to `name` failed: nothing goes there until a probe is answered."""
         watch = self._watches.get(name)
@@ -296,7 +330,13 @@ class Replicas:
         with contextlib.suppress(OSError):
             self._board.with_suffix(".wake").touch()
 
-    def _may_repeat(self, *, sent: bool, repeats: int) -> bool:
+    def count(self) -> None:
+        """One more request, which earns a tenth of a repeat."""
+        self.asked += 1
+        self._budget = min(SPARE, self._budget + BUDGET)
+
+    def may_repeat(self, *, sent: bool, repeats: int) -> bool:
+        """Whether a request whose replica went away may go to another; `repeats` of it were sent before."""
         if not sent:
             return True  # nothing reached it, so nothing multiplies
         if repeats >= ONCE or self._budget < 1.0:

@@ -32,9 +32,9 @@ FRESH_S = 0.002  # queues are read off the clock at most this often: they move b
 SAMPLE = 16
 FIXED = 16  # blocks: what the beginning of an answer costs beside its prompt, in the limit's eyes
 GROUPS = 512  # sets of replicas whose members are at hand
-WORTH_S = 300.0  # a prefix that nobody used for so long is worth half of a fresh one
+WORTH_S = 600.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
-KEEP = 1.0  # worth of a prefix in use, against the work of reading it again
+KEEP = 3.0  # worth of a prefix in use, against the work of reading it again
 
 
 class Replica(msgspec.Struct, frozen=True):
@@ -78,8 +78,8 @@ class Seat:
     """What is known of one replica, for `pick` and for people. Counters only grow."""
 
     __slots__ = (
-        "asked", "done", "draining", "failed", "hit", "inside", "learned_at", "limit", "load", "load_at", "most",
-        "number", "pending", "replica", "seconds", "ttft", "up",
+        "asked", "done", "draining", "failed", "hit", "inside", "learned", "learned_at", "limit", "load", "load_at",
+        "most", "number", "pending", "replica", "seconds", "ttft", "up",
     )  # fmt: skip
 
     def __init__(self, replica: Replica, number: int, now: float) -> None:
@@ -91,6 +91,7 @@ class Seat:
         self.pending = 0.0  # seconds of prompt reading that was sent there and has not shown a token
         self.seconds = 0.0  # mean time from pick to end
         self.ttft = 0.0  # mean time from pick to first token
+        self.learned = False
         self.learned_at = now
         self.load = Load()
         self.load_at = -inf
@@ -362,7 +363,9 @@ class Picker:
 
     def _learn(self, seat: Seat, speed: float, now: float) -> None:
         number = seat.number
-        self._speed[number] += (speed - self._speed[number]) * LEARN
+        # The first observation replaces the guess: where the guess was far off, nothing else would be right for long.
+        self._speed[number] += (speed - self._speed[number]) * (LEARN if seat.learned else 1.0)
+        seat.learned = True
         seat.learned_at = now
 
     def _middle(self) -> float:

@@ -1,0 +1,177 @@
+"""Replicas behind one route: the board is followed, silence is noticed, a request is repeated once at most."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from isthmus.core.clock import FakeClock
+from isthmus.gateway.replicas import BUDGET, ONCE, SPARE, Replicas
+from isthmus.routing.picker import Picker
+from isthmus.routing.probe import Board, Listed, Names
+
+KEY = "the-engines-key"
+NAMES = Names(running="e:running", waiting="e:waiting")
+
+
+class Engine:
+    """A server that answers probes as an engine does, and says when it was asked `enough` times."""
+
+    def __init__(self, status=200, enough=2):
+        self.status = status
+        self.heads = []
+        self.enough = enough
+        self.asked = asyncio.Event()
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+
+    async def serve(self, reader, writer):
+        page = b"e:running 2\ne:waiting 1\n"
+        try:
+            while True:
+                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%b" % (self.status, len(page), page))
+                if len(self.heads) >= self.enough:
+                    self.asked.set()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+def listed(port, **facts):
+    return Listed(name=f"r-{port}", pool="r", host="127.0.0.1", port=port, model="m", engine="e", names=NAMES, **facts)
+
+
+def publish(path, *replicas):
+    path.write_bytes(msgspec.json.encode(Board(cell="c", jurisdiction="DE", replicas=replicas)))
+
+
+@pytest.fixture
+def picker():
+    return Picker(FakeClock(datetime(2026, 9, 1, tzinfo=UTC)))
+
+
+@pytest.fixture
+def board(tmp_path):
+    return tmp_path / "board.json"
+
+
+async def kept(replicas, *engines):
+    """Run `keep` until every engine was asked often enough."""
+    task = asyncio.create_task(replicas.keep())
+    for engine in engines:
+        await asyncio.wait_for(engine.asked.wait(), 10)
+    await asyncio.wait_for(replicas_settled(replicas), 10)
+    return task
+
+
+async def replicas_settled(replicas):
+    """Let one more round of the keeper pass."""
+    before = replicas.rounds
+    while replicas.rounds < before + 2:  # noqa: ASYNC110 - rounds are the room's own clock
+        await asyncio.sleep(0)
+
+
+async def ended(task):
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(5):
+        await asyncio.sleep(0)  # transports close in the loop's next turns
+
+
+def test_a_listed_replica_is_probed_with_the_key_and_then_used(picker, board):
+    async def run():
+        async with Engine() as engine:
+            publish(board, listed(engine.port))
+            replicas = Replicas(board, KEY, picker)
+            task = await kept(replicas, engine)
+            assert picker.pick([], 10).name == f"r-{engine.port}"
+            assert picker.seat(f"r-{engine.port}").load.running == 2
+            assert f"Bearer {KEY}".encode() in engine.heads[0]
+            await ended(task)
+
+    asyncio.run(run())
+
+
+def test_a_replica_that_is_still_loading_gets_nothing(picker, board):
+    async def run():
+        async with Engine(status=503) as engine:
+            publish(board, listed(engine.port))
+            task = await kept(Replicas(board, KEY, picker), engine)
+            assert picker.pick([], 10) is None
+            await ended(task)
+
+    asyncio.run(run())
+
+
+def test_a_replica_that_drains_or_left_the_board_gets_nothing(picker, board):
+    async def run():
+        async with Engine() as one, Engine() as two:
+            publish(board, listed(one.port), listed(two.port, draining=True))
+            replicas = Replicas(board, KEY, picker)
+            task = await kept(replicas, one, two)
+            assert {picker.pick([at], 10).name for at in range(3)} == {f"r-{one.port}"}
+            publish(board, listed(two.port))
+            await asyncio.wait_for(replicas_settled(replicas), 10)
+            assert [seat.replica.name for seat in picker.seats()] == [f"r-{two.port}"]
+            await ended(task)
+
+    asyncio.run(run())
+
+
+def test_a_board_that_cannot_be_read_changes_nothing(picker, board):
+    async def run():
+        async with Engine() as engine:
+            publish(board, listed(engine.port))
+            replicas = Replicas(board, KEY, picker)
+            task = await kept(replicas, engine)
+            board.write_text("{")
+            await asyncio.wait_for(replicas_settled(replicas), 10)
+            assert len(picker.seats()) == 1
+            await ended(task)
+
+    asyncio.run(run())
+
+
+def test_a_request_that_was_sent_is_repeated_once_and_one_that_was_not_freely(picker, board):
+    replicas = Replicas(board, KEY, picker)
+    assert replicas.may_repeat(sent=True, repeats=0)
+    assert not replicas.may_repeat(sent=True, repeats=ONCE)
+    assert all(replicas.may_repeat(sent=False, repeats=9) for _ in range(100))
+
+
+def test_repeats_are_at_most_a_tenth_of_requests_beyond_what_was_saved(picker, board):
+    replicas = Replicas(board, KEY, picker)
+    allowed = sum(replicas.may_repeat(sent=True, repeats=0) for _ in range(100))
+    assert allowed == int(SPARE)
+    for _ in range(55):
+        replicas.count()
+    assert sum(replicas.may_repeat(sent=True, repeats=0) for _ in range(100)) == int(55 * BUDGET)
+
+
+def test_a_fleet_at_zero_is_woken_by_a_touch(picker, board):
+    Replicas(board, KEY, picker).wake()
+    assert board.with_suffix(".wake").exists()
+
+
+def test_measures_are_prometheus_text_by_replica(picker, board):
+    async def run():
+        async with Engine() as engine:
+            publish(board, listed(engine.port))
+            replicas = Replicas(board, KEY, picker)
+            task = await kept(replicas, engine)
+            shown = replicas.measures()
+            assert f'isthmus_replica_num_requests_running{{replica="r-{engine.port}"}} 2\n' in shown
+            assert "# TYPE isthmus_replica_prefix_cache_hits_total counter\n" in shown
+            await ended(task)
+
+    asyncio.run(run())
