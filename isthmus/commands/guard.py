@@ -1,4 +1,4 @@
-"""See what the guard would do to a text: mask, block, and why."""
+"""See what the guard would do to a text: block, mask, flag, and why."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from isthmus.core import config
 from isthmus.core.errors import Refusal
 from isthmus.policy import term_lists
 from isthmus.policy.detect import details
+from isthmus.policy.moderation import cover
 from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.privacy import masked
 from isthmus.policy.terms import TermScanner
@@ -37,7 +38,7 @@ def try_file(
     region: Annotated[str, typer.Option(help="The region whose lists are scanned for.")] = "CN",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show line by line what would be masked or blocked, and by which rule."""
+    """Show line by line what would be blocked, masked or flagged, and by which rule."""
     scanners = _scanners(region)
     rows = [row for number, line in enumerate(_lines(file), 1) for row in _judge(number, line, scanners)]
     if json:
@@ -46,7 +47,7 @@ def try_file(
     table = Table("line", "place", "what", "which", "why")
     for row in rows:
         table.add_row(str(row["line"]), f"{row['start']}-{row['end']}", row["what"], row["which"], row["why"])
-    Console().print(table if rows else "Nothing would be masked or blocked.")
+    Console().print(table if rows else "Nothing would be blocked, masked or flagged.")
 
 
 def _lines(file: Path) -> list[str]:
@@ -63,19 +64,18 @@ def _scanners(region: str) -> list[tuple[str, TermScanner]]:
     if region not in regions:
         known = ", ".join(sorted(name for name in regions if name != HOUSE_ID))
         raise Refusal("unknown_region", region=region, known=known)
-    lists = term_lists.load(config.load().home)
+    index = term_lists.load(config.load().home).index
     rules = [rule for rule in (*regions[region].rules, *regions[HOUSE_ID].rules) if rule.check == "scan"]
-    return [(f"{rule.id}: {law_line(rule.law)}", TermScanner(lists.get(rule.values["taxonomy"], {}))) for rule in rules]
+    return [(f"{rule.id}: {law_line(rule.law)}", TermScanner(index, [rule.values["taxonomy"]])) for rule in rules]
 
 
 def _judge(number: int, line: str, scanners: list[tuple[str, TermScanner]]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for why, scanner in scanners:
-        hit = scanner.find(line.encode())
-        if hit is not None:
-            rows.append(
-                {"line": number, "start": hit.start, "end": hit.end, "what": "block", "which": hit.category, "why": why}
-            )
+        rows.extend(
+            {"line": number, "start": hit.start, "end": hit.end, "what": hit.action, "which": hit.category, "why": why}
+            for hit in cover(scanner, line)[1]
+        )
     shown = masked(line, Placeholders(), {})
     rows.extend(
         {

@@ -42,6 +42,8 @@ def import_(
     target = folder / f"{taxonomy}.{file.stem}.toml"
     target.write_text(_toml(listed), "utf-8")
     term_lists.read(target)
+    with Console(stderr=True).status("Compiling all lists, so that workers need not"):
+        term_lists.load(config.load().home).compile()
     count = sum(len(own.terms) for own in listed.category.values())
     if json:
         print(msgspec.json.encode({"taxonomy": taxonomy, "terms": count, "file": str(target)}).decode())
@@ -133,5 +135,6 @@ def _toml(listed: term_lists.TermList) -> str:
 
     lines = [f"origin = {quoted(listed.origin)}", f"title = {quoted(listed.title)}"]
     for name, own in listed.category.items():
-        lines += ["", f"[category.{quoted(name)}]", f"title = {quoted(own.title)}", f"terms = {quoted(own.terms)}"]
+        lines += ["", f"[category.{quoted(name)}]", f"title = {quoted(own.title)}"]
+        lines += [f"action = {quoted(own.action)}", f"terms = {quoted(own.terms)}"]
     return "\n".join(lines) + "\n"

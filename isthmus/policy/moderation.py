@@ -35,8 +35,8 @@ COVER = "＊"  # stands for each character of a word that is masked
 _TOLD = (NAME, "told")
 _SOFT = "moderation soft"
 _NOTHING = ("", "")  # what a channel keeps back, and the folded character it showed last
-_LONG = 65_536  # bytes of a question from which on it is read in pieces
-_PIECE = 8_192  # characters of one piece
+_LONG = 16_384  # bytes of a question from which on it is read in pieces
+_PIECE = 4_096  # characters of one piece
 _indexes: dict[str, Index] = {}
 _KEPT = 4
 

@@ -104,6 +104,10 @@ class TermLists(Mapping[str, Mapping[str, str]]):
                 self._lists = None
         return self._index
 
+    def compile(self) -> None:
+        """Make the index now, so that whoever needs it next finds it on disk."""
+        assert self.index is not None
+
     def _keep(self, index: Index) -> None:
         """On disk, where it can be; the oldest make room. Without a disk the next start compiles again."""
         if self._path is None:

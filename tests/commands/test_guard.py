@@ -36,7 +36,7 @@ def test_guard_test_says_what_is_masked_and_blocked_and_why(call, text):
     rows = json.loads(out)
     assert code == 0
     assert [(row["line"], row["what"], row["which"]) for row in rows] == [
-        (1, "mask", "cn_mobile"), (3, "block", "a_core_values"),
+        (1, "mask", "cn_mobile"), (3, "block", "cn31.a_core_values"),
     ]  # fmt: skip
     assert (rows[0]["start"], rows[0]["end"]) == (2, 13)
     assert "13812345678" not in rows[0]["sent"]
@@ -48,7 +48,7 @@ def test_guard_test_says_what_is_masked_and_blocked_and_why(call, text):
 
 def test_guard_test_says_when_there_is_nothing(call, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("hello\n"))
-    assert "Nothing would be masked or blocked" in call("guard", "test", "-", "--region", "EU")[1]
+    assert "Nothing would be blocked, masked or flagged" in call("guard", "test", "-", "--region", "EU")[1]
 
 
 def test_guard_test_refuses_what_it_does_not_know(call, text, tmp_path):
@@ -63,7 +63,7 @@ def test_an_imported_list_is_scanned_for(call, text, tmp_path):
     assert code == 0
     assert json.loads(out)["terms"] == 2
     rows = json.loads(call("guard", "test", text, "--json")[1])
-    assert (2, "imported") in [(row["line"], row["which"]) for row in rows]
+    assert (2, "cn31.imported") in [(row["line"], row["which"]) for row in rows]
     listed = {row["taxonomy"]: row for row in json.loads(call("moderation", "list", "--json")[1])}
     assert listed["cn31"]["asked"] == 10000
     assert "isthmus moderation import" in call("moderation", "list")[1]

@@ -66,3 +66,40 @@ def test_a_damaged_list_is_refused_with_its_place(text, tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(Refusal):
         term_lists.read(tmp_path / "none.toml")
+
+
+def lists_in(home, text='origin = "us"\n[category.own]\nterms = ["某个词"]\n'):
+    (home / "terms").mkdir(exist_ok=True)
+    (home / "terms" / "house.imported.toml").write_text(text, "utf-8")
+    return term_lists.load(home)
+
+
+def test_what_was_compiled_is_read_from_disk_and_no_list_with_it(tmp_path, monkeypatch):
+    first = lists_in(tmp_path)
+    first.compile()
+    monkeypatch.setattr(term_lists.term_index, "build", None)
+    monkeypatch.setattr(term_lists, "_parse", None)
+    again = lists_in(tmp_path)
+    assert again.count("house") == first.count("house") > again.count("none") == 0
+    assert again.index.letters == first.index.letters
+    assert len(again) == len(set(again))
+
+
+def test_old_compilations_make_room_and_a_full_disk_is_no_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(term_lists, "_KEPT", 1)
+    for word in ("一二三", "四五六"):
+        lists_in(tmp_path, f'origin = "us"\n[category.own]\nterms = ["{word}"]\n').compile()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+    def full(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(term_lists.term_index, "save", full)
+    assert lists_in(tmp_path).count("house") > 1
+
+
+def test_a_category_may_ask_for_less_than_blocking(tmp_path):
+    lists = lists_in(tmp_path, 'origin = "us"\n[category.own]\naction = "flag"\nterms = ["某个词"]\n')
+    assert ("own", "flag") in {owner[1:] for held in lists.index.owners for owner in held}
+    with pytest.raises(Refusal):
+        lists_in(tmp_path, 'origin = "us"\n[category.own]\naction = "shout"\nterms = ["某"]\n')
