@@ -33,6 +33,7 @@ from isthmus.gateway.relay import relay
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.gateway.upstream import Pool
 from isthmus.ledger.accounts import Accounts
+from isthmus.ledger.prints import Printed
 from isthmus.node import prepare
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -200,7 +201,7 @@ class Book:
         return f"w0-1-{self.given}"
 
     def append(self, entry):
-        self.entries.append(entry)
+        self.entries.append(entry.entry if isinstance(entry, Printed) else entry)
 
 
 class Silence:

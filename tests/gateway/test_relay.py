@@ -49,8 +49,13 @@ def agree(house, region, *recipients, scope="always", **more):
 
 def routes(house):
     """Which partners were asked, in order."""
-    hosts = {(route.host, route.path): route.partner for route in house.table.routes.values()}
-    return [hosts[host, head.split(b" ")[1].decode()] for host, _, head, _ in house.net.asked]
+    routes_ = house.table.routes.values()
+    hosts = {
+        (route.host, head.split(b" ")[1]): route.partner
+        for route in routes_
+        for head in house.corridor.ways[route.name][1:3]
+    }
+    return [hosts[host, head.split(b" ")[1]] for host, _, head, _ in house.net.asked]
 
 
 # -- what can never happen ----------------------------------------------------------------------------------
@@ -111,13 +116,23 @@ def law_of(house, asked, where):
         return None
 
 
-def lawful_places(decision):
-    return {(plan.route.host, plan.route.port, plan.route.path, plan.route.wire_model) for plan in decision.plans}
+def lawful_places(house, decision):
+    """Where the decision's routes are asked, whole and streamed, and by which name of their model."""
+    found = set()
+    for plan in decision.plans:
+        way, route = house.corridor.ways[plan.route.name], plan.route
+        for head in (way.whole, way.stream):
+            path = head.split(b" ")[1].decode()
+            found |= {(route.host, route.port, path, model) for model in (route.wire_model, None)}
+    return found
 
 
 def check_attempts(house, asked, where, receipt):
     """Nobody was asked who is not in the decision, and what the receipt tells is what happened."""
-    tried = [(host, port, head.split(b" ")[1].decode(), body["model"]) for host, port, head, body in house.net.asked]
+    # A model may stand in the path alone (Gemini).
+    tried = [
+        (host, port, head.split(b" ")[1].decode(), body.get("model")) for host, port, head, body in house.net.asked
+    ]
     told = [each for each in receipt.attempts if each.outcome != "skipped"]
     decision = law_of(house, asked, where)
     if decision is None:
@@ -126,7 +141,7 @@ def check_attempts(house, asked, where, receipt):
         return
     listed = [plan.route.name for plan in decision.plans]
     assert {each.route for each in receipt.attempts} <= set(listed)
-    assert set(tried) <= lawful_places(decision)
+    assert set(tried) <= lawful_places(house, decision)
     hosts = {host for host, *_ in tried}
     if "CN" in where:
         assert not any("openai" in host for host in hosts)
@@ -192,7 +207,11 @@ def test_when_everybody_fails_every_lawful_route_was_tried_and_no_other(house, r
     assert heard.status == 503
     assert never not in routes(house)
     assert {each.outcome for each in house.receipt.attempts} == {"unavailable"}
-    assert len(house.receipt.attempts) == len({(host, body["model"]) for host, _, _, body in house.net.asked}) > 3
+    assert (
+        len(house.receipt.attempts)
+        == len({(host, head.split(b" ")[1], body.get("model")) for host, _, head, body in house.net.asked})
+        > 3
+    )
 
 
 # -- an answer ----------------------------------------------------------------------------------------------
