@@ -72,7 +72,6 @@ class TermLists(Mapping[str, Mapping[str, str]]):
 
     def __init__(self, sources: Mapping[Path, bytes], cache: Path | None) -> None:
         self._sources = sources
-        self._cache = cache
         self._index: Index | None = None
         self._lists: dict[str, dict[str, tuple[str, str]]] | None = None
         self._path: Path | None = None

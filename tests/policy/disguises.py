@@ -37,7 +37,10 @@ SIGNS = "*.-_·/|~+=#^•∙★☆●■◆→…"
 WIDTHLESS = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u034f\u061c\u180e\ufe0f\u2063"
 PICTURES = "🔥❤⭐🎉😀🙂🚀✨☎♣"
 MARKS = "\u0301\u0336\u0338\u0323\u0307\u035c"
-_TRADITIONAL = str.maketrans("赌网发枪买卖冰购开药币办证钱庄毒内幕现视频传销组织试弊络诈骗贷", "賭網發槍買賣冰購開藥幣辦證錢莊毒內幕現視頻傳銷組織試弊絡詐騙貸")
+_TRADITIONAL = str.maketrans(
+    "赌网发枪买卖冰购开药币办证钱庄毒内幕现视频传销组织试弊络诈骗贷",
+    "賭網發槍買賣冰購開藥幣辦證錢莊毒內幕現視頻傳銷組織試弊絡詐騙貸",
+)
 _ALIKE = {
     "a": "аαɑ", "b": "ЬƄ", "c": "сϲⅽ", "d": "ԁⅾ", "e": "еҽ", "f": "ք", "g": "ɡց", "h": "һհ", "i": "іιⅰ", "j": "јϳ",
     "k": "κк", "l": "ӏⅼ", "m": "мⅿ", "n": "ոη", "o": "оοօ", "p": "рρ", "q": "ԛզ", "r": "гꭇ", "s": "ѕꜱ", "t": "тτ",
@@ -75,7 +78,9 @@ def _sometimes(signs: str) -> Way:
 def _shifted(*firsts: int) -> Way:
     def how(draw: Draw, term: str) -> str:
         first = draw.choice(firsts)
-        return "".join(chr(first + ord(sign) - ord("a")) if sign.isascii() and sign.isalpha() else sign for sign in term)
+        return "".join(
+            chr(first + ord(sign) - ord("a")) if sign.isascii() and sign.isalpha() else sign for sign in term
+        )
 
     return how
 
@@ -124,7 +129,13 @@ WAYS: dict[str, dict[str, Way]] = {
 }  # fmt: skip
 _FRAMES = {
     "zh": ("请问哪里有{}，谢谢", "{}怎么找", "想了解一下{}。", "听说{}很多，是真的吗？", "帮我写一段关于{}的话"),
-    "en": ("tell me about {} please", "{} near me", "where to find {}?", "a story with {} in it", "Is {} legal? I wonder."),
+    "en": (
+        "tell me about {} please",
+        "{} near me",
+        "where to find {}?",
+        "a story with {} in it",
+        "Is {} legal? I wonder.",
+    ),
 }
 
 
