@@ -63,14 +63,13 @@ def _plan(plan: Answer, console: Console) -> None:
     for name, one, two in zip(_NAMES, _cells(plan.headline), _cells(plan.without_spare), strict=True):
         table.add_row(name, one, two)
     console.print(table)
-    table = _table(
-        "\nPer GPU", ("hardware", "reads tok/s", "writes tok/s", "batch", "ms a token", "GPU-s a query", "how")
-    )
+    table = _table("\nPer GPU", ("hardware", "reads tok/s", "writes tok/s", "batch", "ms a token", "GPU-s a query"))
     for e in plan.engines:
-        how = f"read {e.prefill_layout}; write {e.decode_layout}"
         rates = (f"{e.prefill_tokens_s:,.0f}", f"{e.decode_tokens_s:,.0f}", f"{e.batch:,.0f}", f"{e.token_ms:.0f}")
-        table.add_row(e.title, *rates, f"{e.gpu_s_per_query:.3f}", how)
+        table.add_row(e.title, *rates, f"{e.gpu_s_per_query:.3f}")
     console.print(table)
+    for e in plan.engines:
+        console.print(f" {e.hardware} reads with {e.prefill_layout}; writes with {e.decode_layout}.", style="dim")
     table = _table("\nSites", ("site", "place", "hardware", "GPUs", "MW", "USD a day", "capex", "queries/s"))
     for s in plan.sites:
         cells = (f"{s.gpus:,}", f"{s.mw:,.2f}", money(s.usd_day), money(s.capex_usd), f"{s.qps:,.0f}")

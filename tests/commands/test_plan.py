@@ -51,9 +51,36 @@ def test_options_win_over_the_scenario_file(call, tmp_path):
 
 
 def test_every_assumption_can_be_set(call):
-    words = (
-        ["--tokens-in", "2000", "--tokens-out", "400", "--cache", "0.2", "--utilisation", "0.5", "--token-ms", "80", "--peak", "2", "--home", "0.2", "--device", "0.3", "--spare", "site", "--seed", "9", "--lengths", "code", "--hardware-in", "CN:h20", "--growth", "2x", "--months", "3"]
-    )
+    words = [
+        "--tokens-in",
+        "2000",
+        "--tokens-out",
+        "400",
+        "--cache",
+        "0.2",
+        "--utilisation",
+        "0.5",
+        "--token-ms",
+        "80",
+        "--peak",
+        "2",
+        "--home",
+        "0.2",
+        "--device",
+        "0.3",
+        "--spare",
+        "site",
+        "--seed",
+        "9",
+        "--lengths",
+        "code",
+        "--hardware-in",
+        "CN:h20",
+        "--growth",
+        "2x",
+        "--months",
+        "3",
+    ]
     code, out, _ = call(*words, *DAY, "--json")
     data = json.loads(out)
     assert code == 0
