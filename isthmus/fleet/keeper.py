@@ -145,7 +145,9 @@ class Keeper:
             load = self._look(known.order) if kept.ready else None
             if load is not None:
                 self._load[name] = load
-            kept.busy = 0 if load is None else load.running + load.waiting
+                kept.busy = load.running + load.waiting
+            elif kept.ready:
+                kept.busy = max(1, kept.busy)  # it had no time to say: it is at work
 
     def _number(self, name: str, pool: Pool, orders: Orders, now: float) -> int:
         """Replicas that the pool should have now: what the operator ordered, or what its load asks for."""

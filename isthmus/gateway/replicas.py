@@ -37,7 +37,8 @@ ONCE = 1  # repeats of a request that was sent to a replica which then broke off
 BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times
 LOOK_S = 0.02  # between two looks for a free replica
-PROBE_S = 1.0
+PROBE_S = 0.7
+BUSY = 1  # it lives, but has no time for its measures
 _OK, _LOADING, _FULL = 200, 503, 429
 _BUSY = Answer(_FULL, {b"retry-after": b"1"}, b"", False)
 
@@ -142,7 +143,10 @@ class Replicas:
                 self.follow()
                 now = asyncio.get_running_loop().time()
                 for name, watch in self._watches.items():
-                    (self._picker.up if watch.usable(now) else self._picker.down)(name)
+                    if watch.usable(now):
+                        self._picker.up(name)
+                    else:
+                        (self._picker.down if watch.gone else self._picker.pause)(name)
                 self._picker.refresh()
                 self.rounds += 1
                 await asyncio.sleep(EVERY_S)
@@ -191,7 +195,8 @@ class Replicas:
                         _, probe = await loop.create_connection(Probe, listed.host, listed.port)
                     status, body = await asyncio.wait_for(probe.ask(request), PROBE_S)
                 except TimeoutError:
-                    status, body = 0, b""  # silence: the watch decides what it means
+                    # An engine deep in a prompt may keep its measures waiting; its health page is quick all the same.
+                    status, body = await self._alive(listed), b""
                 except OSError:
                     status, body = _LOADING, b""
                 self._hear(listed, status, body)
@@ -203,6 +208,22 @@ class Replicas:
             if probe is not None:
                 probe.close()
 
+    async def _alive(self, listed: Listed) -> int:
+        """BUSY when the health page says that all is well; 0 for silence, about which the watch decides."""
+        probe: Probe | None = None
+        request = f"GET {listed.health} HTTP/1.1\r\nHost: {listed.host}\r\n\r\n".encode()
+        try:
+            _, probe = await asyncio.get_running_loop().create_connection(Probe, listed.host, listed.port)
+            status, _ = await asyncio.wait_for(probe.ask(request), PROBE_S)
+        except TimeoutError:
+            return 0
+        except OSError:
+            return _LOADING
+        finally:
+            if probe is not None:
+                probe.close()
+        return BUSY if status == _OK else _LOADING
+
     def _hear(self, listed: Listed, status: int, body: bytes) -> None:
         watch = self._watches.get(listed.name)
         if watch is None:
@@ -211,7 +232,8 @@ class Replicas:
             watch.refused()
         elif status:
             watch.answered(asyncio.get_running_loop().time())
-            self._picker.heard(listed.name, read(body, listed.names) if status == _OK else Load())
+            if status != BUSY:
+                self._picker.heard(listed.name, read(body, listed.names) if status == _OK else Load())
 
     # One request
 

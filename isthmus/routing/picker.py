@@ -184,12 +184,19 @@ class Picker:
     def down(self, name: str) -> None:
         """`name` does not answer: nothing goes there, and its cache is taken for lost."""
         seat = self.seat(name)
-        if seat.up:
+        if seat.up or self._index.blocks(seat.number):
             seat.up = False
             seat.pending = 0.0
             self._ready[seat.number] = 0.0
             self._index.forget(seat.number)
             self._index.add(seat.number, seat.replica.room)
+            self._weigh(seat, self._clock.monotonic())
+
+    def pause(self, name: str) -> None:
+        """`name` is silent: nothing goes there for now, but what it has cached is probably still there."""
+        seat = self.seat(name)
+        if seat.up:
+            seat.up = False
             self._weigh(seat, self._clock.monotonic())
 
     def up(self, name: str) -> None:

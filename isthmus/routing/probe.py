@@ -127,6 +127,11 @@ class Watch:
         """A token came from it: whatever probes say, it lives."""
         self._token = now
 
+    @property
+    def gone(self) -> bool:
+        """Whether its address refuses: what it had cached is lost with it."""
+        return self._refused
+
     def usable(self, now: float) -> bool:
         """Whether new requests should go there."""
         return not self._refused and now - self._heard < SILENT_S

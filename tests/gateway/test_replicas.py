@@ -113,6 +113,30 @@ def test_a_replica_that_is_still_loading_gets_nothing(picker, board):
     asyncio.run(run())
 
 
+def test_an_engine_that_only_its_health_page_speaks_for_is_busy_not_gone(picker, board):
+    class Deep(Engine):
+        async def serve(self, reader, writer):
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if head.startswith(b"GET /health"):
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    self.asked.set()
+                await reader.read()
+            except (ConnectionError, asyncio.CancelledError):
+                pass
+            finally:
+                writer.close()
+
+    async def run():
+        async with Deep() as engine:
+            publish(board, listed(engine.port))
+            task = await kept(Replicas(board, KEY, picker), engine)
+            assert picker.pick([], 10).name == f"r-{engine.port}"
+            await ended(task)
+
+    asyncio.run(run())
+
+
 def test_a_replica_that_drains_or_left_the_board_gets_nothing(picker, board):
     async def run():
         async with Engine() as one, Engine() as two:

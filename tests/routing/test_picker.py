@@ -130,6 +130,25 @@ def test_a_replica_that_is_down_gets_nothing_and_its_cache_counts_as_lost(clock)
     assert picker.pick([1, 2, 3], 300, without=[name for name in "ab" if name != warm.name]).hit == 0
 
 
+def test_a_silent_replica_gets_nothing_and_keeps_what_it_cached(clock):
+    picker = pool(clock, "ab")
+    warm = picker.pick([1, 2, 3], 300)
+    answer(picker, clock, warm)
+    picker.pause(warm.name)
+    assert picker.pick([1, 2, 3], 300).name != warm.name
+    picker.up(warm.name)
+    assert picker.pick([1, 2, 3], 300, without=[name for name in "ab" if name != warm.name]).hit == 3
+
+
+def test_a_silent_replica_that_then_refuses_has_lost_its_cache(clock):
+    picker = pool(clock, "ab")
+    warm = picker.pick([1, 2, 3], 300)
+    answer(picker, clock, warm)
+    picker.pause(warm.name)
+    picker.down(warm.name)
+    assert picker.index_blocks() == 0
+
+
 def test_when_all_are_down_the_answer_is_nobody(clock):
     picker = pool(clock, "ab")
     picker.down("a")
