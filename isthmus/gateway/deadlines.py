@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from isthmus.core.decision import Route, RouteSkipped
 from isthmus.core.errors import Refusal
-from isthmus.gateway.upstream import BETWEEN_SECONDS, FIRST_BYTE_SECONDS, is_local
+from isthmus.gateway.upstream import WAITS, is_local
 from isthmus.routing.breaker import Breakers
 
 LONGEST_S = 3600.0  # nobody is left alone for longer on their word alone
@@ -27,7 +27,7 @@ class Waits(NamedTuple):
     whole: float
 
 
-USUAL = Waits(FIRST_BYTE_SECONDS, BETWEEN_SECONDS, FIRST_BYTE_SECONDS)
+USUAL = Waits(*WAITS)
 
 
 def waits(route: Route) -> Waits:

@@ -360,7 +360,7 @@ async def send(
             stream.connection = connection
         door.reader = connection
         try:
-            got = await connection.exchange(wire, stream)
+            got = await connection.exchange(wire, stream, c.ways[route.name].waits)
         except UpstreamError as error:
             if error.word != "unavailable" or not connection.reused or not c.breakers.budget.take():
                 return error.word, stream
@@ -399,7 +399,10 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
     if not stream.committed:
         if stream.failure is not None and stream.failure.code in _FINAL:
             raise stream.failure  # nobody else may answer it either
-        raise failed(route, word or "lost")
+        late = failed(route, word or "lost")
+        if word == "timeout" and stream.connection is not None and stream.connection.started:
+            late.transport = False  # its address answers: the model is slow
+        raise late
     refusal = stream.failure or failed(route, word).refusal
     ex.outcome = "interrupted"
     ex.refusal_code = refusal.code

@@ -74,6 +74,7 @@ class Stream:
         if self.failure is not None or self.done:
             return
         out: list[bytes] = []
+        events: list[bytes] = []
         try:
             events = self._events.feed(data)
             if self.reader is not None:
@@ -92,6 +93,8 @@ class Stream:
             self._send(b"".join(out))
         if self.failure is not None:
             self._cut()
+        elif events and self.committed and self.connection is not None:
+            self.connection.heard()
 
     def _translate(self, reader: EventReader, events: list[bytes]) -> list[bytes]:
         """The partner's events as canonical ones, as far as they are its own wire."""

@@ -3,7 +3,7 @@
 Rules of this room:
 1. An address comes from a Route, never from a caller. A name is resolved when a connection is made and verified by TLS.
 2. One request at a time per connection. A streamed body goes straight from the read to its sink, without waking a task.
-3. Every wait has a deadline: to connect, to the first byte, between reads. A sweep enforces them.
+3. Every wait has a deadline: to connect, to the first content, between events. A sweep enforces them.
 4. Failure is one of four words, and no upstream text goes further than this file: unavailable, timeout, lost, broken.
 """
 
@@ -21,6 +21,7 @@ from isthmus.core.decision import Route
 CONNECT_SECONDS = 5.0
 FIRST_BYTE_SECONDS = 120.0
 BETWEEN_SECONDS = 60.0
+WAITS = (FIRST_BYTE_SECONDS, BETWEEN_SECONDS, FIRST_BYTE_SECONDS)
 IDLE_SECONDS = 55.0
 BODY_LIMIT = 16 << 20
 ENGINE_PATIENCE = 30.0  # a local engine that restarts is worth waiting for
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
     """One connection to one endpoint. `on_header` and `on_body` are built-in methods: llhttp calls C, not Python."""
 
     __slots__ = (
+        "_between",
         "_body",
         "_closed",
         "_complete",
@@ -93,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._clear()
         self.transport: Any = None
         self.deadline = _NEVER
+        self._between = BETWEEN_SECONDS
         self.idle_since = 0.0
         self.reused = False
 
@@ -105,14 +108,20 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
-    def exchange(self, request: bytes, sink: Sink | None) -> asyncio.Future[Answer]:
-        """Send one request; the future is its whole answer, or UpstreamError. Raises UpstreamError when closed."""
+    def exchange(
+        self, request: bytes, sink: Sink | None, waits: tuple[float, float, float] = WAITS
+    ) -> asyncio.Future[Answer]:
+        """Send one request; the future is its whole answer, or UpstreamError. Raises UpstreamError when closed.
+
+        `waits`: seconds to a stream's first content, between its events, and to the first byte of a whole answer.
+        """
         if self._closed:
             raise UpstreamError("unavailable")
         self._clear()
         self._sink = sink
         done = self._done = self._loop.create_future()
-        self.deadline = self._loop.time() + FIRST_BYTE_SECONDS
+        self._between = waits[1]
+        self.deadline = self._loop.time() + waits[2 if sink is None else 0]
         self.transport.write(request)
         return done
 
@@ -133,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._finish()
         elif not self._streaming:
             self._size += len(data)
-            self.deadline = self._loop.time() + BETWEEN_SECONDS
+            self.deadline = self._loop.time() + self._between
             if self._size > BODY_LIMIT:
                 self._fail("broken")
 
@@ -142,7 +151,6 @@ class Connection(asyncio.Protocol):
         if body:
             read = body[0] if len(body) == 1 else b"".join(body)
             body.clear()
-            self.deadline = self._loop.time() + BETWEEN_SECONDS
             if self._sink is not None:
                 self._sink.feed(read)
 
@@ -200,6 +208,10 @@ class Connection(asyncio.Protocol):
             done.set_exception(UpstreamError(word))
         self.abort()
 
+    def heard(self) -> None:
+        """An event of a stream that has begun: the next one may take its time again. Comments keep nothing alive."""
+        self.deadline = self._loop.time() + self._between
+
     def expire(self) -> None:
         """The deadline passed."""
         self._fail("timeout")
@@ -220,7 +232,7 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         if not self._closed:
             self.transport.resume_reading()
-            self.deadline = self._loop.time() + BETWEEN_SECONDS
+            self.deadline = self._loop.time() + self._between
 
     @property
     def reusable(self) -> bool:

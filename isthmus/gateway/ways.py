@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NamedTuple, Protocol
 
 from isthmus.core.decision import Route
+from isthmus.gateway.deadlines import USUAL, Waits, waits
 from isthmus.partners import openai_chat
 
 
@@ -29,6 +30,7 @@ class Way(NamedTuple):
     stream: bytes
     to_chat: Callable[[bytes], bytes] | None
     reader: Callable[[Route], EventReader] | None
+    waits: Waits = USUAL
 
 
 def ways(routes: Mapping[str, Route], engine_key: str, environ: Mapping[str, str]) -> dict[str, Way]:
@@ -47,6 +49,7 @@ def way(route: Route, secret: str) -> Way:
         head(route, secret, dialect, stream=True),
         getattr(dialect, "to_chat", None),
         getattr(dialect, "Reader", None),
+        waits(route),
     )
 
 

@@ -83,6 +83,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `prefill`: an unfinished assistant message may be continued. `encryption`: end-to-end encryption is offered.
     `context` and `output` are tokens: the window, and the most of one answer. `reasoning` is how its depth is asked
     for where a wire knows two ways: an "effort" or a "budget" of tokens. `cumulative`: a stream repeats what it said.
+    `first_s`, `between_s`, `whole_s` replace the partner's.
     """
 
     title: str = ""
@@ -96,6 +97,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     output: int = 0
     reasoning: Literal["effort", "budget"] = "budget"
     cumulative: bool = False
+    first_s: float = 0.0
+    between_s: float = 0.0
+    whole_s: float = 0.0
     rate: Rate | None = None
 
 
@@ -106,7 +110,9 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     partner's own statement, or say "not stated"; `retention_days` and `trains_on_input` are None while unknown.
     `embedding` and `image` are models that do not chat (see `doing`). `adults_only`: its
     terms forbid services that people under 18 are likely to use. `stand_in` is the wire and the path that a
-    rehearsal's stand-in speaks for this partner.
+    rehearsal's stand-in speaks for this partner. `first_s`, `between_s` and `whole_s` are seconds after which the next
+    lawful route is asked, or a stream ends: to the first content of a stream, between two of its events, to the first
+    byte of a whole answer (0: gateway.upstream.WAITS).
     """
 
     id: str
@@ -131,6 +137,9 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     image: Mapping[str, Model] = {}
     licences: tuple[str, ...] = ()
     adults_only: bool = False
+    first_s: float = 0.0
+    between_s: float = 0.0
+    whole_s: float = 0.0
     note: str = ""
     stand_in: tuple[str, str] = ("openai_chat", "/v1/chat/completions")
 
@@ -178,6 +187,9 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             "output": model.output,
             "reasoning": model.reasoning,
             "cumulative": model.cumulative,
+            "first_s": model.first_s or self.first_s,
+            "between_s": model.between_s or self.between_s,
+            "whole_s": model.whole_s or self.whole_s,
             "rate": None if model.rate is None else msgspec.to_builtins(model.rate),
         }
 
