@@ -49,7 +49,6 @@ class Person(msgspec.Struct, frozen=True):
     name: str
     role: str
     organisation: str = ""
-    subject: str = ""
     made_at: str = ""
     revoked_at: str = ""
 

@@ -28,7 +28,6 @@ VERBS_OF = {
     "feature_forbidden": ("feature.forbid",),
     "no_lawful_route": ("route.require", "route.forbid", "residency"),
 }
-LAWFUL = frozenset(VERBS_OF)
 
 
 class Flow(msgspec.Struct, frozen=True):

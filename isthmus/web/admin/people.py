@@ -19,12 +19,11 @@ Age = Literal[AGES]  # type: ignore[valid-type]  # the closed words of core.deci
 
 
 class NewPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`organisation` "" for the whole house; `subject` is "<issuer> <sub>" where they sign in by OIDC."""
+    """`organisation` is "" for people of the whole house."""
 
     name: Title
     role: Role
     organisation: Annotated[str, msgspec.Meta(max_length=63)] = ""
-    subject: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class MadePerson(msgspec.Struct, frozen=True):
@@ -73,7 +72,7 @@ def list_people(office: Office, call: Call) -> list[Person]:
 
 def add_person(office: Office, call: Call) -> MadePerson:
     asked: NewPerson = call.body
-    person, token = office.store.add_person(plain(asked.name), asked.role, asked.organisation, plain(asked.subject))
+    person, token = office.store.add_person(plain(asked.name), asked.role, asked.organisation)
     return MadePerson(person, token)
 
 

@@ -27,7 +27,6 @@ _people = sa.Table(
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("organisation", sa.String(64), nullable=False),
-    sa.Column("subject", sa.String(200), nullable=False),
     sa.Column("hash", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("made_at", sa.BigInteger, nullable=False),
     sa.Column("revoked_at", sa.BigInteger),
@@ -69,14 +68,14 @@ class Store:
 
     # people
 
-    def add_person(self, name: str, role: str, organisation: str = "", subject: str = "") -> tuple[Person, str]:
+    def add_person(self, name: str, role: str, organisation: str = "") -> tuple[Person, str]:
         """A new person and their token, which nobody can show again. Raises Refusal bad_field."""
         if role not in ROLES:
             raise Refusal("bad_field", field="role", reason="one of " + ", ".join(ROLES))
         id = secrets.token_hex(4)
         secret = f"{TOKEN}{id}_{secrets.token_urlsafe(32)}"
         row = {
-            "id": id, "name": name, "role": role, "organisation": organisation, "subject": subject,
+            "id": id, "name": name, "role": role, "organisation": organisation,
             "hash": self._hash(secret), "made_at": self._clock.epoch_ms(),
         }  # fmt: skip
         with self.engine.begin() as connection:
@@ -109,12 +108,6 @@ class Store:
     def by_token(self, secret: str) -> Person | None:
         """Whose living token this is."""
         row = self._one(sa.select(_people).where(_people.c.hash == self._hash(secret), _people.c.revoked_at.is_(None)))
-        return None if row is None else _person(row)
-
-    def by_subject(self, subject: str) -> Person | None:
-        """Who signs in elsewhere under this subject (OIDC issuer and sub)."""
-        known = (_people.c.subject == subject) & _people.c.revoked_at.is_(None)
-        row = self._one(sa.select(_people).where(known)) if subject else None
         return None if row is None else _person(row)
 
     # sessions
@@ -183,7 +176,7 @@ def create(engine: sa.Engine) -> None:
 
 
 def _person(row: Any) -> Person:
-    return Person(row.id, row.name, row.role, row.organisation, row.subject, iso(row.made_at), iso(row.revoked_at or 0))
+    return Person(row.id, row.name, row.role, row.organisation, iso(row.made_at), iso(row.revoked_at or 0))
 
 
 def iso(ms: int) -> str:
