@@ -76,9 +76,7 @@ def add(
     made_by = _answer(receipt)
     decision = _decision(_regions(region, made_by), container.MODALITY, _event(publish, plain), on)
     wanted = demand.of(decision, route or (made_by.route if made_by else ""))
-    vouched = tuple(stated or ())
-    if any(each not in MEANS for each in vouched):
-        raise Refusal("bad_field", field="--stated", reason=f"one of {', '.join(MEANS)}")
+    vouched = _vouched(stated)
     if (certificate is None) != (key is None):
         raise Refusal("usage", reason="C2PA needs both --certificate and --key.")
     if wanted.consent:
@@ -102,7 +100,7 @@ def add(
     finally:
         ledger.close()
     if json:
-        print(msgspec.json.encode({"file": str(out or file), "receipt": made, **msgspec.to_builtins(found)}).decode())
+        _print_json({"file": str(out or file), "receipt": made, **msgspec.to_builtins(found)})
         return
     _say(found, Console(highlight=False))
     print(f"{out or file} is labelled for {', '.join(wanted.regions)}. Receipt {made}.")
@@ -113,7 +111,7 @@ def show(file: File, json: Json = False) -> None:
     """Print every mark in a file, whose signature it carries, and which marks of others are there."""
     found = labels.check(_bytes(file), Demand((), "", "", ""), _key())
     if json:
-        print(msgspec.json.encode(found).decode())
+        _print_json(found)
         return
     _say(found, Console(highlight=False))
 
@@ -136,12 +134,18 @@ def check(
     wanted = demand.of(decision, route or (made_by.route if made_by else ""))
     found = labels.check(data, wanted, _key())
     if json:
-        print(msgspec.json.encode(msgspec.to_builtins(found) | {"complete": not found.missing}).decode())
+        _print_json(msgspec.to_builtins(found) | {"complete": not found.missing})
     else:
         _say(found, Console(highlight=False))
         print("Nothing is missing." if not found.missing else "It may not leave like this.")
     if found.missing:
         raise typer.Exit(TABLE["export_incomplete"].exit)
+
+
+def _vouched(stated: Sequence[str] | None) -> tuple[str, ...]:
+    if any(each not in MEANS for each in stated or ()):
+        raise Refusal("bad_field", field="--stated", reason=f"one of {', '.join(MEANS)}")
+    return tuple(stated or ())
 
 
 def _say(found: Report, console: Console) -> None:
@@ -158,6 +162,10 @@ def _say(found: Report, console: Console) -> None:
         console.print("  no mark")
     for each in found.missing:
         console.print(f"  missing: {each}", markup=False, soft_wrap=True)
+
+
+def _print_json(document: object) -> None:
+    print(msgspec.json.encode(document).decode())
 
 
 def _decision(regions: Sequence[str], modality: str, event: str, on: str) -> Decision:
