@@ -35,9 +35,10 @@ class SimulatedClock:
 
 
 class Engine:
-    """One simulated replica: a queue of prompts and a least-recently-used cache of blocks."""
+    """One simulated replica: a queue of prompts and a least-recently-used cache of `room` blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = ROOM) -> None:
+        self.room = room
         self.cache: OrderedDict[int, None] = OrderedDict()
         self.free = 0.0
         self.running: deque[tuple[float, Ticket]] = deque()
@@ -53,7 +54,7 @@ class Engine:
         for block in reversed(blocks):
             self.cache[block] = None
             self.cache.move_to_end(block)
-        while len(self.cache) > ROOM:
+        while len(self.cache) > self.room:
             self.cache.popitem(last=False)
         return hit, self.free
 
@@ -130,6 +131,17 @@ def power_of_two() -> Callable[[list[Engine], float], int]:
     return choose
 
 
+def unqueued(trace: Sequence[Request]) -> Result:
+    """One cache as large as all together, and nobody waits: about as good as placing can make it."""
+    engine = Engine(REPLICAS * ROOM)
+    result = Result()
+    for second, blocks, tokens in trace:
+        engine.free = 0.0
+        hit, first = engine.read(second, blocks, tokens)
+        result.add(hit, len(blocks), first - second)
+    return result
+
+
 def ideal(trace: Sequence[Request]) -> float:
     """The share of blocks that one infinite cache would find."""
     seen: set[int] = set()
@@ -147,6 +159,7 @@ def run(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
         trace = load(folder / f"mooncake_{name}.jsonl", rate)
         rows = {"round robin": plain(trace, round_robin()).row(), "power of two": plain(trace, power_of_two()).row()}
         rows["isthmus picker"] = picked(trace).row()
+        rows["one cache, no queue"] = unqueued(trace).row()
         for row in rows.values():
             row["p90 / round robin"] = row["p90"] / rows["round robin"]["p90"]
         rows["one infinite cache"] = {"hit": ideal(trace)}
