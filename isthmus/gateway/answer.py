@@ -118,6 +118,16 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
     return changed
 
 
+def drop_held(ex: Exchange) -> None:
+    """Forget the text that stages hold back: its answer broke off, and another one begins."""
+    for key in [key for key in ex.held if isinstance(key, tuple) and _is_channel(key[1])]:
+        del ex.held[key]
+
+
+def _is_channel(name: str) -> bool:
+    return name in _FLUSHED or name.startswith("tool:")
+
+
 _FLUSHED = frozenset(("content", "reasoning_content", "refusal"))
 _READ = _FLUSHED | {"role", "tool_calls"}
 

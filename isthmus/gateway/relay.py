@@ -283,6 +283,15 @@ def enter(ex: Exchange, plan: Plan) -> None:
         ex.masks = {}
         ex.met = []
         ex.notices = []
+        forget(ex)
+
+
+def forget(ex: Exchange) -> None:
+    """Nothing of an answer was shown: neither what it was said to cost nor what stages held back of it counts."""
+    ex.usage = None
+    ex.finish = ""
+    ex.out_chars = ex.out_bytes = 0
+    answer.drop_held(ex)
 
 
 def conclude(c: Corridor, ex: Exchange, plan: Plan, seconds: float) -> None:
@@ -466,6 +475,7 @@ def refuse(
         ex.outcome = "failed" if refusal.row.status >= _FAILED else "refused"
         ex.refusal_code = refusal.code
         ex.plan = None  # nobody answered: the receipt names no route, only the attempts
+        forget(ex)
         extra = b"isthmus-receipt: %b\r\n" % ex.id.encode()
         if ex.caller.limited:
             extra += c.quota.header_lines(ex)
