@@ -371,12 +371,21 @@ class Picker:
     def _learn(self, seat: Seat, speed: float, now: float) -> None:
         number = seat.number
         # The first observation replaces the guess: where the guess was far off, nothing else would be right for long.
-        self._speed[number] += (speed - self._speed[number]) * (LEARN if seat.learned else 1.0)
-        seat.learned = True
+        known = self._speed[number]
         seat.learned_at = now
+        self._speed[number] = known + (speed - known) * (LEARN if seat.learned else 1.0)
+        if not seat.learned:
+            seat.learned = True
+            # Whoever was not seen yet is as fast as those who were: a guess beside a measure would win or lose by
+            # nothing but being a guess.
+            middle = self._middle()
+            for other in self.seats():
+                if not other.learned:
+                    self._speed[other.number] = middle
+                    self._weigh(other, now)
 
     def _middle(self) -> float:
-        speeds = sorted(self._speed[seat.number] for seat in self.seats() if seat.done or seat.ttft)
+        speeds = sorted(self._speed[seat.number] for seat in self.seats() if seat.learned)
         return speeds[len(speeds) // 2] if speeds else 0.0
 
     def _weigh(self, seat: Seat, now: float) -> None:

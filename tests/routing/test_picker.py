@@ -93,6 +93,21 @@ def test_a_replica_that_is_slower_than_told_gets_less(clock):
     assert picker.pick([99], 200).name == "b"
 
 
+@pytest.mark.parametrize("pace", [SPEED / 50, SPEED * 50], ids=["faster than told", "slower than told"])
+def test_a_pool_whose_speed_was_guessed_wrong_still_spreads_misses_and_finds_the_warm_one(clock, pace):
+    picker = pool(clock)
+    seen = {}
+    for at in range(6):
+        ticket = picker.pick([at * 10, at * 10 + 1, at * 10 + 2], 330)
+        seen[at] = ticket.name
+        answer(picker, clock, ticket, first=pace * 330)
+    assert set(seen.values()) == {"a", "b", "c"}
+    for at, name in seen.items():
+        ticket = picker.pick([at * 10, at * 10 + 1, at * 10 + 2], 360)
+        assert ticket.name == name
+        answer(picker, clock, ticket, first=pace * 60)
+
+
 def test_a_bad_impression_fades(clock):
     picker = pool(clock, "ab")
     slow = picker.pick([1], 1000)
