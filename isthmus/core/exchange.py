@@ -90,6 +90,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     estimated: bool = False
     out_chars: int = 0
     out_bytes: int = 0
+    dropped: tuple[str, ...] = ()
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""

@@ -425,7 +425,8 @@ class ExactChunk(Chunk):
 class Origin(msgspec.Struct):
     """The `isthmus` object of every answer: who answered, under which decision, with what owed to the reader.
 
-    `source` is device, private or partner. `badge` is the words to show. `receipt` finds the proof.
+    `source` is device, private or partner. `badge` is the words to show. `receipt` finds the proof. `dropped` names the
+    request's fields that the route's wire has no word for; it stands there only when there are any.
     """
 
     route: str
@@ -441,3 +442,4 @@ class Origin(msgspec.Struct):
     notices: list[str] = []
     masked: dict[str, int] = {}
     blocked: str = ""
+    dropped: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET

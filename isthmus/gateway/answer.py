@@ -41,6 +41,7 @@ def origin(ex: Exchange) -> Origin:
         notices=ex.notices,
         masked=ex.masks,
         blocked=ex.blocked,
+        dropped=ex.dropped or msgspec.UNSET,
     )
 
 
@@ -77,7 +78,7 @@ def seal(ex: Exchange) -> Seal:
     assert decision is not None
     route = plan.route
     words = (route.name, route.model, route.tier, route.badge, ex.label, "; ".join(ex.notices))
-    written = msgspec.json.encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="")))
+    written = msgspec.json.encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="", dropped=())))
     before, _, after = written.partition(_ID)
     if len(_seals) >= _SEALS:
         _seals.clear()
@@ -239,7 +240,7 @@ def only_known(raw: bytes, place: str) -> bytes:
 def splice(body: bytes, ex: Exchange) -> bytes:
     """`body`, a JSON object, with `"isthmus": {...}` as its last member."""
     end = -1 if body[-1] == _BRACE else len(body.rstrip()) - 1
-    if ex.masks or ex.blocked:
+    if ex.masks or ex.blocked or ex.dropped:
         return b'%b,"isthmus":%b}' % (body[:end], msgspec.json.encode(origin(ex)))
     made = seal(ex)
     return b'%b,"isthmus":%b%b%b}' % (body[:end], made.before, ex.id.encode(), made.after)

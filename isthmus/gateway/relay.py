@@ -34,7 +34,7 @@ from isthmus.gateway.resume import Replays
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
 from isthmus.gateway.voice import Voice
-from isthmus.gateway.ways import Way
+from isthmus.gateway.ways import Way, dropped
 from isthmus.ledger.prints import Printed
 from isthmus.ledger.receipt import Receipt
 from isthmus.ledger.segments import Ledger
@@ -319,6 +319,7 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     way = c.ways[route.name]
     dialect = way.dialect
     body = dialect.write_body(ex, route)
+    ex.dropped = dropped(way, ex, route)
     wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
     got, stream = await c.fleets.get(route.host, send)(c, ex, plan, wire, request, door, voice)
     if isinstance(got, str):

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NamedTuple, Protocol
 
 from isthmus.core.decision import Route
+from isthmus.core.exchange import Exchange
 from isthmus.gateway.deadlines import USUAL, Waits, waits
 from isthmus.partners import openai_chat
 
@@ -51,6 +52,24 @@ def way(route: Route, secret: str) -> Way:
         getattr(dialect, "Reader", None),
         waits(route),
     )
+
+
+def dropped(way: Way, ex: Exchange, route: Route) -> tuple[str, ...]:
+    """Names of the request's fields that the route's wire has no word for; worked out once for a set of names."""
+    names = tuple(ex.ask.fields)
+    found = _dropped.get((route.name, names))
+    if found is None:
+        left = way.dialect.dropped(ex, route) if hasattr(way.dialect, "dropped") else ()
+        found = tuple(name for name in left if name.isidentifier() and len(name) <= _NAME)
+        if len(_dropped) >= _KEPT:
+            _dropped.clear()
+        _dropped[route.name, names] = found
+    return found
+
+
+_dropped: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+_KEPT = 512  # sets of names; callers may invent them
+_NAME = 64  # characters of a name that is told
 
 
 def head(route: Route, secret: str, dialect: ModuleType, *, stream: bool) -> bytes:
