@@ -25,9 +25,10 @@ from isthmus.planner.answer import (
     SitePlan,
     Swing,
 )
-from isthmus.planner.catalogue import Figure, figure, hardware, model
+from isthmus.planner.catalogue import Figure, efficiency, figure, hardware, model, tables
 from isthmus.planner.demand import SLOTS, curve
 from isthmus.planner.house import SERVER, House, Knobs, knobs
+from isthmus.planner.lawful import KINDS
 from isthmus.planner.provision import Provision, peak
 from isthmus.planner.roofline import Layout
 from isthmus.planner.scenario import Scenario
@@ -275,6 +276,12 @@ def _inputs(house: House, at: Knobs, chips: Sequence[str]) -> tuple[Input, ...]:
         for region in house.regions
     ]
     described.append(("capex", {key: figure("traffic.toml", "capex", key) for key in ("hall_usd_mw", "fabric")}))
+    for family in sorted({hardware(chip).family for chip in chips}):
+        described.append((f"{family} chips", _fields(efficiency(family))))
+    kinds = {"serving": ("idle_power",), "failover": ("hot", "cold"), "day": ("trough", "peak_hour")}
+    kinds |= {kind: tuple(tables("traffic.toml")[kind]) for kind in KINDS}
+    for kind, keys in kinds.items():
+        described.append((kind, {key: figure("traffic.toml", kind, key) for key in keys}))
     for owner, fields in described:
         for name, each in fields.items():
             if isinstance(each, Figure):

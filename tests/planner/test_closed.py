@@ -67,6 +67,7 @@ def test_devices_save_more_the_more_they_answer():
 def test_every_number_that_goes_in_is_named_with_its_source_and_line():
     names = {each.name for each in PLAN.inputs}
     assert {"peak", "cache", "h800 watts", "deepseek-v3 active_b", "site CN pue", "capex fabric", "tokens_in"} <= names
+    assert {"hopper chips tensor", "failover hot", "serving idle_power", "ages adult", "day trough"} <= names
     assert all(each.source and each.where for each in PLAN.inputs)
 
 
