@@ -11,7 +11,6 @@ Rules of this room:
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -172,8 +171,3 @@ def end_leftovers(folder: Path) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return len(left)
-
-
-def describe(cell: Cell) -> str:
-    """What the cell declares, as one JSON document."""
-    return json.dumps({"cell": cell.name, "host": cell.host, "ports": sorted(cell.declared())})
