@@ -416,6 +416,7 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
     refusal = stream.failure or failed(route, word).refusal
     ex.outcome = "interrupted"
     ex.refusal_code = refusal.code
+    c.quota.settle(ex)  # here, so that the event can say what it cost
     stream.fail(refusal)
     return True
 

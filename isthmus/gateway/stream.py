@@ -29,6 +29,7 @@ from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import EventReader
 from isthmus.partners.finish import finish
 from isthmus.partners.openai_chat import bare
+from isthmus.policy import money
 from isthmus.policy.estimate import hear
 
 _generic = msgspec.json.Decoder()
@@ -305,7 +306,13 @@ class Stream:
     def fail(self, refusal: Refusal) -> None:
         """End a stream that has begun with a typed error event. What arrived before stays with the caller."""
         body = refusal.body()
-        body["error"]["isthmus"] = {**(refusal.extra or {}), "receipt": self._ex.id}
+        ex = self._ex
+        body["error"]["isthmus"] = {
+            **(refusal.extra or {}),
+            "receipt": ex.id,
+            "delivered": {"characters": ex.out_chars},
+            "billed": {"usage": msgspec.to_builtins(ex.usage), "cost": money.text(ex.cost), "estimated": ex.estimated},
+        }
         body["isthmus"] = msgspec.to_builtins(answer.origin(self._ex))
         self._send(b"data: %b\n\n" % msgspec.json.encode(body))
         self._end()
