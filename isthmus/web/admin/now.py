@@ -202,6 +202,7 @@ def cost_of(total: Rows, partners: Mapping[str, Partner]) -> tuple[float | None,
     priced = False
     for labels, cells in total.items():
         partner, _, model = labels[2].partition("/")
+        model = model.partition("@")[0]  # a route may name its endpoint too
         known = partners.get(partner)
         rate = known.model[model].rate if known is not None and model in known.model else None
         if rate is not None:
