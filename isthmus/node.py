@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from isthmus.core import leash
 from isthmus.core.child import Child
 from isthmus.core.clock import Clock, SystemClock
 from isthmus.core.config import Config
@@ -28,6 +29,7 @@ from isthmus.gateway.build import Settings
 from isthmus.ledger.accounts import Accounts
 from isthmus.regions import load as region_files
 from isthmus.regions.schema import HOUSE_ID
+from isthmus.worker import listener
 
 DEMO_TENANT = "demo"
 FIRST_REGION = "CN"
@@ -39,6 +41,8 @@ class Running(msgspec.Struct, frozen=True):
     pid: int
     url: str
     model: str
+    generation: int = 0  # how often its workers were replaced (`isthmus upgrade`)
+    problem: str = ""  # why the last attempt to replace them was given up
 
 
 def prepare(config: Config, clock: Clock) -> str:
@@ -85,6 +89,9 @@ class Node:
         self._engine = engine
         self._engine_key = engine_key
         self._children: list[Child] = []
+        self._sockets: list[socket.socket] = []
+        self._generation = 0
+        self._changing = threading.Lock()
         self._control: Child | None = None
         self._clock = SystemClock()
         self._pause = threading.Event()
@@ -103,30 +110,40 @@ class Node:
         """Start the workers. Raises Refusal usage when the port is taken."""
         if answers(self.config.host, self.config.port):
             raise Refusal("usage", reason=f"Something else listens on port {self.config.port}: set ISTHMUS_PORT.")
-        for number in range(self.config.workers):
-            shard = f"w{number}"
-            ready = self.config.run / f"{shard}.ready"
-            ready.unlink(missing_ok=True)
-            settings = Settings(
-                home=str(self.config.home),
-                host=self.config.host,
-                port=self.config.port,
-                shard=shard,
-                engine=self._engine,
-                engine_key=self._engine_key,
-                model=self.model,
-                ready=str(ready),
-                tls_cert=self.config.tls_cert,
-                tls_key=self.config.tls_key,
-                fleet=self._fleet,
-            )
-            path = self.config.run / f"{shard}.json"
-            write_private(path, msgspec.json.encode(settings))
-            child = Child(worker_command(path), log=self.config.run / f"{shard}.log")
-            self._children.append(child)
-            child.start()
+        if leash.mode() == "exec":  # else a watch stands between, and each worker opens the port itself
+            self._sockets = [listener(self.config.host, self.config.port) for _ in range(self.config.workers)]
+        self._children = [self._start_worker(number) for number in range(self.config.workers)]
         if self.config.admin_port:
             self._start_control()
+
+    def _shards(self) -> list[str]:
+        """Names of the workers: two generations live side by side for a while, each with its own part of the ledger."""
+        return [f"{'wu'[self._generation % 2]}{number}" for number in range(self.config.workers)]
+
+    def _start_worker(self, number: int) -> Child:
+        shard = self._shards()[number]
+        ready = self.config.run / f"{shard}.ready"
+        ready.unlink(missing_ok=True)
+        given = (self._sockets[number].fileno(),) if self._sockets else ()
+        settings = Settings(
+            home=str(self.config.home),
+            host=self.config.host,
+            port=self.config.port,
+            shard=shard,
+            engine=self._engine,
+            engine_key=self._engine_key,
+            model=self.model,
+            ready=str(ready),
+            tls_cert=self.config.tls_cert,
+            tls_key=self.config.tls_key,
+            fleet=self._fleet,
+            listen_fd=given[0] if given else -1,
+        )
+        path = self.config.run / f"{shard}.json"
+        write_private(path, msgspec.json.encode(settings))
+        child = Child(worker_command(path), log=self.config.run / f"{shard}.log", pass_fds=given)
+        child.start()
+        return child
 
     def _start_control(self) -> None:
         """The control process beside the workers. Raises Refusal usage when its port is taken."""
@@ -163,15 +180,15 @@ class Node:
     def wait_ready(self, timeout_s: float = 30.0) -> None:
         """Wait until every worker listens. Raises Refusal internal after `timeout_s` seconds, naming the log."""
         end = self._clock.monotonic() + timeout_s
-        marks = [self.config.run / f"w{number}.ready" for number in range(self.config.workers)]
+        marks = [self.config.run / f"{shard}.ready" for shard in self._shards()]
         while not all(mark.exists() for mark in marks):
             if self._clock.monotonic() > end or any(child.restarts > 2 for child in self._children):
-                raise Refusal("usage", reason=f"A worker did not start; see {self.config.run}/w0.log")
+                raise Refusal("usage", reason=f"A worker did not start; see {self.config.run}/{self._shards()[0]}.log")
             self._pause.wait(0.02)
 
-    def announce(self) -> None:
+    def announce(self, problem: str = "") -> None:
         """Say in run/up.json that this node runs."""
-        running = Running(pid=os.getpid(), url=self.url, model=self.model)
+        running = Running(pid=os.getpid(), url=self.url, model=self.model, generation=self._generation, problem=problem)
         write_private(self.config.run / "up.json", msgspec.json.encode(running))
 
     def reload(self) -> None:
@@ -179,13 +196,42 @@ class Node:
         for child in self._children:
             child.tell(signal.SIGHUP)
 
+    def upgrade(self, timeout_s: float = 60.0) -> None:
+        """Replace every worker by one that reads the code and the environment as they are now; no request is dropped.
+
+        The new ones take callers from the same sockets as soon as they are ready; then the old ones drain. When one
+        does not get ready in `timeout_s` seconds, all new ones are ended and the old ones stay.
+        """
+        with self._changing:
+            old, self._generation = self._children, self._generation + 1
+            self._children = [self._start_worker(number) for number in range(self.config.workers)]
+            try:
+                self.wait_ready(timeout_s)
+            except Refusal as refusal:
+                end(self._children)
+                self._children, self._generation = old, self._generation - 1
+                self.announce(refusal.sentence())
+                return
+            self.announce()
+            end(old)
+
     def stop(self) -> None:
         """Drain and end the workers."""
         if self._control is not None:
             self._control.stop(grace_s=5.0)
-        for child in self._children:
-            child.stop(grace_s=35.0)
+        end(self._children)
+        for sock in self._sockets:
+            sock.close()
         (self.config.run / "up.json").unlink(missing_ok=True)
+
+
+def end(workers: list[Child]) -> None:
+    """Drain all `workers` at the same time, and wait until they are gone."""
+    threads = [threading.Thread(target=child.stop, kwargs={"grace_s": 35.0}) for child in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def admin_url(config: Config) -> str:

@@ -65,7 +65,7 @@ async def run(settings: Settings) -> None:
     run = Path(settings.home) / "run"
     service = Service(corridor, app, kinds=Kinds(corridor, settings), run=run)
     doors = Doors(loop, service.serve, body_limit, service.refused)
-    server = await loop.create_server(doors, sock=listener(settings.host, settings.port), ssl=tls(settings))
+    server = await loop.create_server(doors, sock=given(settings), ssl=tls(settings))
     beside = unix_listener(socket_path(run, settings.shard))
     if beside is not None:
         await loop.create_unix_server(doors, sock=beside)
@@ -111,6 +111,18 @@ def tls(settings: Settings) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise Refusal("usage", reason=f"The TLS certificate or its key cannot be read: {error}") from None
     return context
+
+
+def given(settings: Settings) -> socket.socket:
+    """The listening socket that the node holds for this worker, else one of its own.
+
+    What the node holds outlives a worker: callers who wait in its queue are taken by whoever comes next.
+    """
+    if settings.listen_fd < 0:
+        return listener(settings.host, settings.port)
+    sock = socket.socket(fileno=settings.listen_fd)
+    sock.setblocking(False)
+    return sock
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -177,6 +189,8 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> 
         doors.sweep()
         corridor.pool.sweep()
         await corridor.news.read()
+        for stream in tuple(corridor.live):
+            stream.look()
         corridor.meter.observe(corridor.breakers, corridor.ledger)
         if corridor.table.due(today(corridor.clock)):
             stale.set()  # a date boundary passes without a restart

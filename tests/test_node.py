@@ -134,3 +134,29 @@ def test_a_node_that_stops_answers_no_more_and_leaves_no_claim(tmp_path):
     assert not answers(config.host, config.port)
     assert running(config) is None
     assert not (config.run / "up.json").exists()
+
+
+def test_new_workers_take_the_port_and_the_old_ones_end(tmp_path):
+    config = Config(home=tmp_path, port=free_port())
+    prepare(config, SystemClock())
+    started = node(config)
+    started.start()
+    try:
+        started.wait_ready(60)
+        started.announce()
+        (before,) = started._children
+        old = before.pid
+        started.upgrade()
+        (after,) = started._children
+        assert answers(config.host, config.port)
+        assert (running(config).generation, running(config).problem) == (1, "")
+        assert after.pid not in (None, old)
+        assert before.pid is None
+        config.operator.write_text('mode = "party"\n')
+        started.upgrade(timeout_s=60)
+        assert started._children == [after]
+        assert running(config).generation == 1
+        assert "u0.log" not in running(config).problem
+        assert "w0.log" in running(config).problem
+    finally:
+        started.stop()

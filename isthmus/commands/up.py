@@ -109,9 +109,13 @@ def tell(config: Config, url: str, key: str, model: str, *, as_json: bool) -> No
 
 
 def wait_for_the_end(node: Node) -> None:
-    """Sleep until somebody asks this process to end; SIGHUP (`isthmus reload`) lets the workers read the law anew."""
+    """Sleep until somebody asks this process to end.
+
+    SIGHUP (`isthmus reload`) lets the workers read the law anew, SIGUSR2 (`isthmus upgrade`) replaces them.
+    """
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: end.set())
     signal.signal(signal.SIGHUP, lambda *_: node.reload())
+    signal.signal(signal.SIGUSR2, lambda *_: threading.Thread(target=node.upgrade, daemon=True).start())
     end.wait()

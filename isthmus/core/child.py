@@ -55,7 +55,8 @@ class Child:
     """One supervised process.
 
     `command` is its argument vector, `environ` its whole environment, `log` where its output goes. `healthy` is asked
-    every `health_every_s` seconds; three refusals in a row end the process, and it is started again.
+    every `health_every_s` seconds; three refusals in a row end the process, and it is started again. `pass_fds` stay
+    open in every life of it (with the leash of Linux, which becomes the child).
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Child:
         delays_s: Sequence[float] = DELAYS_S,
         clock: Clock | None = None,
         leash_mode: str = "",
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._command = list(command)
         self._environ = dict(os.environ if environ is None else environ)
@@ -78,6 +80,7 @@ class Child:
         self._delays_s = tuple(delays_s)
         self._clock = clock or SystemClock()
         self._mode = leash_mode or leash.mode()
+        self._pass_fds = tuple(pass_fds)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._started = threading.Event()
@@ -150,6 +153,7 @@ class Child:
             env=self._environ,
             start_new_session=True,  # Ctrl-C in the terminal reaches the parent, which ends its children in order
             bufsize=0,
+            pass_fds=self._pass_fds,
         ) as process:
             self._process = process
             self._started.set()

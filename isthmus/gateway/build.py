@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakSet
 
 import msgspec
 
@@ -21,6 +22,7 @@ from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
 from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.lease_store import open_store
+from isthmus.ledger.receipt import Entry
 from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.partners import prices
@@ -30,6 +32,7 @@ from isthmus.policy.compile import Table
 from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
 from isthmus.policy.quota import Quota
+from isthmus.policy.receipt import enacted
 from isthmus.regions import load as region_files
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -39,7 +42,8 @@ class Settings(msgspec.Struct, frozen=True):
     """What a worker is started with (a file of mode 0600, because it holds the engine's key).
 
     `shard` names this worker's part of the ledger. `model` is what the local engine runs. `fleet`: the board of the
-    fleet that stands in the local engine's place.
+    fleet that stands in the local engine's place. `listen_fd`: a listening socket that the worker was given open; -1: it
+    makes its own.
     """
 
     home: str
@@ -53,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     fleet: str = ""
+    listen_fd: int = -1
 
 
 class Law(msgspec.Struct, frozen=True):
@@ -131,6 +136,8 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
     accounts.refresh_consents(consents)
     law = read_law(settings, clock, consents)
     warm(law.table, ring)
+    ledger = Ledger.open(Path(settings.home) / "ledger", settings.shard, clock)
+    ledger.append(in_force(law, ledger, clock))
     quota = open_quota(settings, accounts, clock, law.table)
     breakers = Breakers(clock)
     return Corridor(
@@ -140,7 +147,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         ring=ring,
         consents=consents,
         news=News(accounts, ring, consents, loop, quota),
-        ledger=Ledger.open(Path(settings.home) / "ledger", settings.shard, clock),
+        ledger=ledger,
         pool=Pool(loop),
         clock=clock,
         ways=ways(law.table.routes, settings.engine_key, os.environ),
@@ -151,7 +158,13 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         replays=Replays(clock.monotonic, settings.shard),
         shard=settings.shard,
         durable=law.house.operator.ledger.ack == "durable",
+        live=WeakSet(),
     )
+
+
+def in_force(law: Law, ledger: Ledger, clock: Clock) -> Entry:
+    """The entry that says what stands behind the decisions' digest from now on."""
+    return enacted(law.table, law.partners, law.house.operator, ledger.next_id(), clock.epoch_ms())
 
 
 def warm(table: Table, ring: KeyRing) -> None:
@@ -183,6 +196,7 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
     # Requests under way still ask for the ways of the law they began with.
     corridor.ways = {**corridor.ways, **ways(law.table.routes, settings.engine_key, os.environ)}
     corridor.quota.price(prices.load(), law.table.routes.values())
+    corridor.ledger.append(in_force(law, corridor.ledger, corridor.clock))
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}
