@@ -155,15 +155,22 @@ def test_a_house_with_lists_on_disk_scans_for_the_taxonomies_that_are_owed(house
         moderation.compile([owed("scan", side=["input"], taxonomy="none", on_error="block")], route(), real)
 
 
-@pytest.fixture
-def soft(house, route, scan, tmp_path):
-    (tmp_path / "terms").mkdir()
-    (tmp_path / "terms" / "t.toml").write_text(
+@pytest.fixture(scope="module")
+def soft_lists(tmp_path_factory):
+    """Compiled once for all tests of this file."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "terms").mkdir()
+    (home / "terms" / "t.toml").write_text(
         'origin = "us"\n[category.rude]\naction = "mask"\nterms = ["笨蛋", "damn"]\n'
         '[category.watched]\naction = "flag"\nterms = ["竞品"]\n[category.bad]\nterms = ["赌博网站"]\n',
         "utf-8",
     )
-    return moderation.compile([scan], route(), msgspec.structs.replace(house, terms=term_lists.load(tmp_path)))
+    return term_lists.load(home)
+
+
+@pytest.fixture
+def soft(house, route, scan, soft_lists):
+    return moderation.compile([scan], route(), msgspec.structs.replace(house, terms=soft_lists))
 
 
 def test_words_to_mask_leave_covered_and_words_to_flag_are_told(soft, asked):
