@@ -190,6 +190,7 @@ class Replicas:
         probe: Probe | None = None
         try:
             while True:
+                kept = probe is not None
                 try:
                     if probe is None:
                         _, probe = await loop.create_connection(Probe, listed.host, listed.port)
@@ -198,6 +199,9 @@ class Replicas:
                     # An engine deep in a prompt may keep its measures waiting; its health page is quick all the same.
                     status, body = await self._alive(listed), b""
                 except OSError:
+                    if kept:  # engines close a kept connection after so many requests; that says nothing of them
+                        probe = None
+                        continue
                     status, body = _LOADING, b""
                 self._hear(listed, status, body)
                 if status != _OK and probe is not None:

@@ -113,6 +113,28 @@ def test_a_replica_that_is_still_loading_gets_nothing(picker, board):
     asyncio.run(run())
 
 
+def test_an_engine_that_closes_kept_connections_keeps_its_place_and_its_cache(picker, board):
+    class Closing(Engine):
+        async def serve(self, reader, writer):
+            self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            writer.close()
+            if len(self.heads) == 1:
+                picker.stored(f"r-{self.port}", [1, 2, 3])
+            if len(self.heads) >= self.enough:
+                self.asked.set()
+
+    async def run():
+        async with Closing(enough=4) as engine:
+            publish(board, listed(engine.port))
+            task = await kept(Replicas(board, KEY, picker), engine)
+            assert picker.index_blocks() == 3
+            await ended(task)
+
+    asyncio.run(run())
+
+
 def test_an_engine_that_only_its_health_page_speaks_for_is_busy_not_gone(picker, board):
     class Deep(Engine):
         async def serve(self, reader, writer):
