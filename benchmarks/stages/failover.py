@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from isthmus.core.clock import SystemClock
 from isthmus.routing.breaker import FAILURES, Breakers
 from isthmus.routing.choose import Chooser
@@ -14,10 +16,9 @@ BUDGET_US = {
 }
 
 
-class Plans:
-    """A decision whose plans are chosen already."""
-
-    plans = ()
+DECISION = SimpleNamespace(
+    plans=(SimpleNamespace(route=SimpleNamespace(name=ROUTE, partner="doubao", model="m", tier="partner", aliases=())),)
+)
 
 
 def cases():
@@ -25,16 +26,12 @@ def cases():
     ill = Breakers(SystemClock())
     for _ in range(FAILURES):
         ill.failed("other/route")
-    decision = Plans()
 
-    def chooser(breakers: Breakers) -> Chooser:
-        made = Chooser(breakers, ())
-        made._known[id(decision), "auto"] = ((), decision)
-        return made
+    def served(breakers: Breakers):
+        chosen = Chooser(breakers, ())
 
-    def served(breakers: Breakers, chosen: Chooser):
         def request() -> None:
-            chosen.choose(decision, "auto")
+            chosen.choose(DECISION, "auto")
             if breakers.any_open:
                 breakers.told(ROUTE)
             if breakers.any_open:
@@ -44,7 +41,7 @@ def cases():
         return request
 
     return {
-        "all that one request pays while nothing fails": served(healthy, chooser(healthy)),
-        "one request while another route rests": served(ill, chooser(ill)),
+        "all that one request pays while nothing fails": served(healthy),
+        "one request while another route rests": served(ill),
         "a retry is asked for": healthy.budget.take,
     }
