@@ -20,6 +20,9 @@ class Partner:
     def abort(self):
         self.aborted = True
 
+    def heard(self):
+        pass
+
 
 class Talk:
     """One stream between a partner and a caller."""
