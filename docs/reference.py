@@ -39,7 +39,7 @@ def leaves() -> dict[str, Any]:
         inner = getattr(command, "commands", None)
         for word, leaf in inner.items() if inner else ():
             found[f"{name} {word}"] = leaf
-        if not inner:
+        if not inner or getattr(command, "invoke_without_command", False):
             found[name] = command
     return found
 

@@ -28,6 +28,7 @@ from isthmus.gateway.doors import batch_run, inner
 from isthmus.gateway.doors.batches import Batches, Whose
 from isthmus.gateway.doors.files import Files
 from isthmus.gateway.kinds import Kinds
+from isthmus.gateway.orders import Inbox
 from isthmus.gateway.relay import Corridor
 from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
@@ -75,7 +76,7 @@ async def run(settings: Settings) -> None:
     stale = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, stale.set)
     chores = [
-        loop.create_task(keep_house(doors, corridor, stale)),
+        loop.create_task(keep_house(doors, corridor, stale, Inbox(run))),
         loop.create_task(keep_law(corridor, settings, stale)),
         loop.create_task(warm_the_rest(corridor)),
         loop.create_task(corridor.quota.keep()),
@@ -183,8 +184,8 @@ async def work_off(batches: Batches, folder: Path, service: Service, corridor: C
     await batch_run.work(batches, batch_run.Lock(folder / "lock"), ask)
 
 
-async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> None:
-    """Deadlines, revocations, consents, and the day on which a rule begins or ends."""
+async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event, inbox: Inbox) -> None:
+    """Deadlines, revocations, consents, the operator's orders, and the day on which a rule begins or ends."""
     while True:
         doors.sweep()
         corridor.pool.sweep()
@@ -194,6 +195,9 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event) -> 
         corridor.meter.observe(corridor.breakers, corridor.ledger)
         if corridor.table.due(today(corridor.clock)):
             stale.set()  # a date boundary passes without a restart
+        if inbox.changed():
+            stale.set()  # another version of the law, or a partner is drained
+        inbox.apply(corridor.breakers, corridor.table.routes.values())
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -100,12 +100,14 @@ def test_chores_sweep_read_the_news_and_notice_a_day_on_which_the_law_changes(bo
             news=news,
             meter=SimpleNamespace(observe=lambda *_: None),
             breakers=None,
+            live=(),
             ledger=None,
             clock=FakeClock(datetime(2026, 9, 1, tzinfo=UTC)),
-            table=SimpleNamespace(due=lambda day: day >= boundary),
+            table=SimpleNamespace(due=lambda day: day >= boundary, routes={}),
         )
         mark = asyncio.Event()
-        chores = asyncio.ensure_future(worker.keep_house(doors, corridor, mark))
+        quiet = SimpleNamespace(changed=lambda: False, apply=lambda *_: None)
+        chores = asyncio.ensure_future(worker.keep_house(doors, corridor, mark, quiet))
         for _ in range(5):
             await asyncio.sleep(0)
         chores.cancel()

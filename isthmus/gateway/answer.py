@@ -111,9 +111,12 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
                 pieces.setdefault(key[1], "")
         pieces.setdefault("content", "")
     for channel, text in pieces.items():
+        in_one = channel.startswith(_WHOLE)
+        if in_one and ex.blocked:
+            continue
         released = text
         for stage in plan.on_event:
-            released = stage(ex, channel, released, last)
+            released = stage(ex, channel, released, last or in_one)
         if released != text:
             changed[channel] = released
     return changed
@@ -129,6 +132,7 @@ def _is_channel(name: str) -> bool:
     return name in _FLUSHED or name.startswith("tool:")
 
 
+_WHOLE = ("name:", "id:")  # these come in one piece
 _FLUSHED = frozenset(("content", "reasoning_content", "refusal"))
 _READ = _FLUSHED | {"role", "tool_calls"}
 
@@ -145,6 +149,9 @@ def texts(said: Said) -> dict[str, str]:
     for position, call in enumerate(said.tool_calls or ()):
         if call.function is not None and call.function.arguments:
             pieces[f"tool:{position if call.index is None else call.index}"] = call.function.arguments
+        for channel, word in (("name", call.function and call.function.name), ("id", call.id)):
+            if word:  # a name or id that was masked on the way in comes back
+                pieces[f"{channel}:{position if call.index is None else call.index}"] = word
     return pieces
 
 
@@ -153,11 +160,14 @@ def put(target: dict[str, Any], changed: dict[str, Any], *, by_place: bool = Fal
     numbered them; calls of a delta by their index.
     """
     for channel, text in changed.items():
-        if channel.startswith("tool:"):
-            index = int(channel[5:])
+        kind, _, number = channel.partition(":")
+        if number:
             for position, call in enumerate(target.get("tool_calls") or ()):
-                if (position if by_place else call.get("index", position)) == index:
-                    call["function"]["arguments"] = text
+                if (position if by_place else call.get("index", position)) == int(number):
+                    if kind == "id":
+                        call["id"] = text
+                    else:
+                        call["function"]["arguments" if kind == "tool" else "name"] = text
         else:
             target[channel] = text
 

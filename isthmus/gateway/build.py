@@ -33,6 +33,7 @@ from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
 from isthmus.policy.quota import Quota
 from isthmus.policy.receipt import enacted
+from isthmus.regions import active
 from isthmus.regions import load as region_files
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -42,8 +43,8 @@ class Settings(msgspec.Struct, frozen=True):
     """What a worker is started with (a file of mode 0600, because it holds the engine's key).
 
     `shard` names this worker's part of the ledger. `model` is what the local engine runs. `fleet`: the board of the
-    fleet that stands in the local engine's place. `listen_fd`: a listening socket that the worker was given open; -1: it
-    makes its own.
+    fleet that stands in the local engine's place. `listen_fd`: a listening socket that the worker was given open; -1:
+    it makes its own.
     """
 
     home: str
@@ -82,7 +83,7 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
     )
     partners = name_local_model(partner_files.load(own=home / "partners"), settings.model)
     table = Table.build(
-        regions=region_files.load(),
+        regions=region_files.load(instead=active.files(home)),
         partners=partners,
         house=house,
         engines={"local": settings.engine},
@@ -96,7 +97,7 @@ def kind_table(law: Law, settings: Settings, kind: str) -> Table:
     """The decisions about what makes `kind` (embedding, image), by the same law."""
     partners = doing(law.partners, kind)
     return Table.build(
-        regions=region_files.load(),
+        regions=region_files.load(instead=active.files(Path(settings.home))),
         partners=partners,
         house=law.house,
         engines={"local": settings.engine},

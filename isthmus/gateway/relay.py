@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from math import ceil
+from weakref import WeakSet
 
 import msgspec
 
@@ -40,6 +41,7 @@ from isthmus.ledger.receipt import Receipt
 from isthmus.ledger.segments import Ledger
 from isthmus.policy.compile import Table
 from isthmus.policy.keys import KeyRing
+from isthmus.policy.privacy import own_fields
 from isthmus.policy.quota import Quota
 from isthmus.policy.receipt import compose
 from isthmus.routing.breaker import Breakers
@@ -97,6 +99,7 @@ class Corridor(msgspec.Struct):
     replays: Replays
     shard: str
     durable: bool
+    live: WeakSet[Stream]
     modality: str = "text"
     fleets: dict[str, Sender] = {}
 
@@ -277,6 +280,7 @@ def enter(ex: Exchange, plan: Plan) -> None:
     """Begin with `plan`: what an earlier attempt noted for its own route does not carry over."""
     ex.plan = plan
     if ex.attempts:
+        own_fields(ex)
         ex.rewritten = None
         ex.label = ""
         ex.relies = ()
@@ -387,6 +391,7 @@ def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: D
     """The stream of one attempt, in the words of the route's dialect and of the caller's wire."""
     way = c.ways[plan.route.name]
     stream = Stream(ex, plan, door, way.dialect, c.clock.monotonic, chunked=request.version == "1.1")
+    c.live.add(stream)
     if way.reader is not None:
         stream.reader = way.reader(plan.route)
     if voice is not None:

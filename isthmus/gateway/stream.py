@@ -41,8 +41,8 @@ class Stream:
     """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
 
     __slots__ = (
-        "_chunked", "_dialect", "_door", "_events", "_ex", "_lifecycle", "_now", "_plan", "_template", "_waiting",
-        "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays", "voice",
+        "__weakref__", "_chunked", "_dialect", "_door", "_events", "_ex", "_lifecycle", "_now", "_plan", "_template",
+        "_waiting", "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -83,12 +83,7 @@ class Stream:
             self._take(events, out)
         except EventTooLargeError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
-        if self._ex.caller.revoked:
-            self.failure = Refusal("stream_ended", reason="its key was revoked")
-        for consent in self._ex.relies:
-            if consent.withdrawn:
-                self.failure = Refusal("stream_ended", reason="the consent it rests on was withdrawn")
-        if self.replay is not None and self.failure is not None and self.failure.code == "stream_ended":
+        if self._must_end() and self.replay is not None:
             self.replay.forget()
         if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
@@ -96,6 +91,24 @@ class Stream:
             self._cut()
         elif events and self.committed and self.connection is not None:
             self.connection.heard()
+
+    def look(self) -> None:
+        """End the stream if it may not go on, though its partner says nothing; called a few times a second."""
+        if self.failure is None and not self.done and self._must_end():
+            if self.replay is not None:
+                self.replay.forget()
+            self._cut()
+
+    def _must_end(self) -> bool:
+        """Whether a key was revoked or a consent withdrawn that the stream rests on; `failure` then says so."""
+        if self._ex.caller.revoked:
+            self.failure = Refusal("stream_ended", reason="its key was revoked")
+            return True
+        for consent in self._ex.relies:
+            if consent.withdrawn:
+                self.failure = Refusal("stream_ended", reason="the consent it rests on was withdrawn")
+                return True
+        return False
 
     def _translate(self, reader: EventReader, events: list[bytes]) -> list[bytes]:
         """The partner's events as canonical ones, as far as they are its own wire."""

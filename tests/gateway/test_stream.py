@@ -23,6 +23,9 @@ class Partner:
     def heard(self):
         pass
 
+    def heard(self):
+        pass
+
 
 class Talk:
     """One stream between a partner and a caller."""
@@ -137,6 +140,16 @@ def test_text_that_is_all_held_back_commits_nothing():
 def test_one_read_is_one_write():
     talk = Talk().say(ROLE, delta(content="a") * 20)
     assert talk.door.writes == 1
+
+
+def test_a_stream_whose_partner_is_silent_ends_when_its_key_is_revoked():
+    talk = Talk(hold(0)).say(delta(content="a"))
+    talk.stream.look()
+    assert talk.stream.failure is None
+    talk.ex.caller.revoked = True
+    talk.stream.look()
+    assert talk.stream.failure.code == "stream_ended"
+    assert talk.partner.aborted
 
 
 def test_an_event_that_no_stage_changed_keeps_its_bytes():

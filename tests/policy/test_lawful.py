@@ -35,7 +35,8 @@ def rule(check, **values):
     return Rule("XX", "r", "Duty.", (Citation("a", "Act", "1", "law", DAY),), check, DAY, values)
 
 
-PRIVATE = partner(id="local", title="Private tier", tier="private", key_env="")
+HERE = msgspec.structs.replace(ENDPOINT, port=0)  # as the private tier's own file has it: the port is known at start
+PRIVATE = partner(id="local", title="Private tier", tier="private", key_env="", endpoint={"here": HERE})
 DEVICE = partner(id="device", title="On device", tier="device", key_env="")
 
 
@@ -94,6 +95,13 @@ def test_without_an_engine_nothing_local_is_reachable_but_the_device_needs_none(
     assert "no local engine" in lawful.reachable(site(engines={}), REHEARSING).objection
     assert "no local engine" in lawful.reachable(site(PRIVATE, engines={}), REHEARSING).objection
     assert not lawful.reachable(site(DEVICE, engines={}), REHEARSING).objection
+
+
+def test_an_engine_of_the_operators_own_is_asked_at_its_own_address():
+    own = partner(
+        id="vllm", tier="private", key_env="VLLM", endpoint={"here": msgspec.structs.replace(ENDPOINT, port=8000)}
+    )
+    assert (site(own).route.host, site(own).route.port, site(own).route.key_env) == ("api.p", 8000, "VLLM")
 
 
 def test_a_partner_serves_only_where_its_terms_allow():

@@ -106,7 +106,7 @@ def guard(office: Office, call: Call) -> Guarded:
     lists = term_lists.load(office.home)
     for rule in (*rules, *regions[HOUSE_ID].rules):
         if rule.check == "scan":
-            scanner = TermScanner(lists.get(rule.values["taxonomy"], {}))
+            scanner = TermScanner(lists.index, [rule.values["taxonomy"]])
             begun = clock.monotonic()
             hit = scanner.find(raw)
             us = int((clock.monotonic() - begun) * 1e6)
