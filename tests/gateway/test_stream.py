@@ -325,7 +325,10 @@ def test_a_stream_that_breaks_ends_in_a_typed_error_event_and_without_the_end_ma
     heard = Heard(talk.door)
     assert not heard.done
     assert heard.last["error"]["code"] == "upstream_lost"
-    assert heard.last["error"]["isthmus"] == {"law": [], "receipt": talk.ex.id}
+    told = heard.last["error"]["isthmus"]
+    assert (told["law"], told["receipt"]) == ([], talk.ex.id)
+    assert told["delivered"] == {"characters": 1}
+    assert told["billed"] == {"usage": None, "cost": "", "estimated": False}
     assert heard.last["isthmus"]["route"] == "local/m"
     assert heard.last["isthmus"]["receipt"] == talk.ex.id
 
