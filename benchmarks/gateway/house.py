@@ -1,4 +1,4 @@
-"""What the load benchmarks share: the C upstream, a prepared home and a node or a worker in front of it; few clients' words."""
+"""What the load benchmarks share: the C upstream, a worker or a node in front of it, and one caller."""
 
 from __future__ import annotations
 

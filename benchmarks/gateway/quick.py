@@ -72,7 +72,7 @@ def process(command: list[str], core: int, port: int, **more):
 def wait_open(port: int) -> None:
     import socket
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -187,7 +187,7 @@ def load(lua: Path, port: int, seconds: float) -> int:
 
 def settle(pid: int) -> None:
     """Wait until the process tree is idle: a fresh worker still compiles other regions in the background."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         before = cpu_seconds(pid)
         time.sleep(0.5)

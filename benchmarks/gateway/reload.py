@@ -5,7 +5,7 @@
 32 connections ask a node of two workers; each tenth part of the way the law is reloaded (SIGHUP), and twice all
 workers are replaced (`Node.upgrade`, what `isthmus upgrade` runs). Then a worker is killed, and the time until every
 socket is served again is taken. A request fails when it breaks off or its status is not 200; one that the old
-connection's close crossed before a byte of it was read is asked again once, as every HTTP client does (RFC 9110, 9.2.2),
+connection's close crossed before a byte of it was read is asked again once, as every HTTP client does,
 and counted apart. The last line is one JSON document.
 """
 
@@ -62,7 +62,7 @@ async def change(house, count: Count) -> tuple[int, int]:
     """Reload at each tenth, upgrade at three and seven tenths."""
     reloads = upgrades = 0
     for tenth in range(1, 10):
-        while count.asked < count.wanted * tenth // 10:
+        while count.asked < count.wanted * tenth // 10:  # noqa: ASYNC110 - a count, not an event
             await asyncio.sleep(0.02)
         if tenth in (3, 7):
             await asyncio.to_thread(house.node.upgrade)

@@ -1,12 +1,12 @@
-"""Slow callers beside normal ones: 500 slow heads, 500 slow bodies, 500 slow readers of long streams, one kind at a time.
+"""Slow callers beside normal ones: 500 slow heads, 500 slow bodies, 500 slow readers, one kind at a time.
 
-    python -m benchmarks.gateway.slow [CONNECTIONS [NORMAL_PER_SECOND]]          default 500 and 50
+    python -m benchmarks.gateway.slow [CONNECTIONS [NORMAL_PER_SECOND [KIND]]]          default 500, 50, all kinds
 
-What slowhttptest does (-H, -B, -X), in one script that also measures: each slow head or body sends a byte a second; each
-slow reader asks for a stream of 4,000 events and reads 16 bytes a second through a receive buffer of 4 KiB. Beside them
-normal requests are asked at a fixed rate on their own connections. Told per kind: p50 and p99 of the normal requests,
-how the slow ones ended and after how many seconds, and the worker's memory before, at its peak and after. The last line is
-one JSON document.
+What slowhttptest does (-H, -B, -X), in one script that also measures: each slow head or body sends a byte a second;
+each slow reader asks for a stream of 4,000 events and reads 16 bytes a second through a receive buffer of 4 KiB. Beside
+them normal requests are asked at a fixed rate on their own connections. Told per kind: p50 and p99 of the normal
+requests, how the slow ones ended and when, and the worker's memory before, at its peak and after. The last line is one
+JSON document.
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ def main() -> None:
             "slow bodies": lambda told: slow_writer(house.port, whole[: len(head) + 10], told),
             "slow readers": lambda told: slow_reader(house.port, stream, told),
         }
+        chosen = sys.argv[3] if len(sys.argv) > 3 else ""
         for kind, make in kinds.items():
+            if chosen not in kind:
+                continue
             results.append(asyncio.run(play(house, kind, [make] * connections, rate)))
             print(json.dumps(results[-1]), flush=True)
     good = all(row["p99_ms"] < 50 and "still open" not in row["ended"] and max(row["rss_mib"]) <= 80 for row in results)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.gateway.soak [REQUESTS]          default 2,000,000
 
-Of a hundred: 60 unstreamed, 20 streamed (64 events), 10 that hang up at once or amid the answer, 5 refused (bad key, bad
-JSON), 5 on a fresh connection. Goal: memory of the last quarter within 3 % of the second's, at most 80 MiB; as many
+Of a hundred: 60 unstreamed, 20 streamed (64 events), 10 that hang up at once or amid the answer, 5 refused (bad key,
+bad JSON), 5 on a fresh connection. Goal: memory of the last quarter within 3 % of the second's, at most 80 MiB; as many
 descriptors after as before, and no connection left open. The last line is one JSON document.
 """
 
