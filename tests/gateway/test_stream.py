@@ -23,9 +23,6 @@ class Partner:
     def heard(self):
         pass
 
-    def heard(self):
-        pass
-
 
 class Talk:
     """One stream between a partner and a caller."""
