@@ -45,13 +45,13 @@ def test_a_class_is_refused_when_its_share_is_full(name, share):
 
 
 def test_lower_classes_give_way_to_a_person_who_waits():
-    room = fill(Admission(100, lambda: 1.0), 96)
+    room = fill(Admission(100, lambda: 1.0), 90)
     assert [enters(room, name) for name in CLASSES] == ["in", "overloaded", "overloaded", "overloaded"]
 
 
-def test_the_last_part_of_a_share_is_shed_with_rising_probability():
+def test_the_last_tenth_of_a_share_is_shed_with_rising_probability():
     heard = []
-    for inside in range(94, 100):
+    for inside in range(85, 100):
         drawn = sum(enters(fill(Admission(100, lambda n=n: n / 20), inside)) == "in" for n in range(20))
         heard.append(drawn)
     assert heard[0] == 20
