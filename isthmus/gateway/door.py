@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from typing import Any, Protocol
 
 from isthmus.core.errors import Refusal
@@ -28,6 +30,7 @@ LINGER_SECONDS = 2.0
 DRAIN_IDLE_SECONDS = 1.0
 WRITE_LIMIT = 256 << 10
 _NEVER = float("inf")
+_RESET = pack("ii", 1, 0)  # SO_LINGER: close at once, drop what was not sent
 
 
 class Reader(Protocol):
@@ -149,8 +152,11 @@ class Door(asyncio.Protocol):
         """The deadline passed: say so where a request had begun, close at once where none had."""
         if self.task is None and not self._leaving and (self._pending or self._request is not None):
             self.refuse(Refusal("request_timeout", limit=int(HEAD_SECONDS)))
-        else:
-            self.transport.abort()
+            return
+        sock = self.transport.get_extra_info("socket") if self.transport.get_write_buffer_size() else None
+        if sock is not None:  # one that does not read would never see the end, and the kernel would keep its bytes
+            sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        self.transport.abort()
 
     def close(self) -> None:
         self.transport.close()

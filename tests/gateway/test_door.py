@@ -1,6 +1,8 @@
 """The door as dialogue: bytes in, requests and answers out."""
 
 import asyncio
+import socket
+import struct
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,8 @@ class Wire:
         self.aborted = False
         self.paused = False
         self.eof = False
+        self.unsent = 0
+        self.options = ()
 
     def set_write_buffer_limits(self, high):
         self.high = high
@@ -41,6 +45,15 @@ class Wire:
 
     def resume_reading(self):
         self.paused = False
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def get_extra_info(self, name):
+        return self
+
+    def setsockopt(self, *option):
+        self.options = option
 
     def can_write_eof(self):
         return True
@@ -281,6 +294,7 @@ def test_an_idle_connection_is_closed_without_a_word():
     house.loop.now = door_room.IDLE_SECONDS + 1
     house.doors.sweep()
     assert house.wire.aborted
+    assert not house.wire.options
     assert not house.wire.out
 
 
@@ -327,9 +341,11 @@ def test_a_slow_reader_pauses_whoever_feeds_it():
 def test_a_reader_that_never_reads_is_closed():
     house = House().say(HEAD + b"hello")
     house.door.pause_writing()
+    house.wire.unsent = 1
     house.loop.now = door_room.IDLE_SECONDS + 1
     house.doors.sweep()
     assert house.wire.aborted
+    assert house.wire.options == (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: it sees it
 
 
 def test_draining_gives_every_connection_one_last_answer_that_says_so():
