@@ -49,7 +49,8 @@ def test_a_script_gets_one_document(isthmus):
     assert document["answer"].startswith("hello")
     assert document["finish"] == "stop"
     assert document["isthmus"]["region"] == "EU"
-    assert document["usage"]["total_tokens"] == 12
+    usage = document["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
 
 
 def test_every_option_reaches_the_gateway(isthmus, played):
