@@ -14,10 +14,10 @@ from isthmus.core.config import Config
 from isthmus.core.exchange import Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
-from isthmus.gateway.asked import read_asked
+from isthmus.gateway.asked import Standing
 from isthmus.gateway.build import Settings, build
 from isthmus.gateway.head import parse_head
-from isthmus.gateway.relay import decide
+from isthmus.gateway.relay import decide, recall
 from isthmus.ledger.accounts import Accounts
 from isthmus.node import prepare
 from isthmus.partners import openai_chat
@@ -25,6 +25,7 @@ from isthmus.partners import openai_chat
 # Half more than each step's share of the table in the design (door 11, decode and decision 4, label and splice 4).
 BUDGET_US = {
     "door: one head": 6.0,
+    "door: a head that was seen": 3.0,
     "wire: decode 1 KB": 4.5,
     "decision: headers, look-up, choice": 2.5,
     "dialect: the partner's body": 2.5,
@@ -59,9 +60,11 @@ def cases():
         {"id": "x", "model": "bench", "choices": [choice], "usage": usage}, separators=(",", ":")
     ).encode()
     request = parse_head(head)
-    ex = Exchange("r", c.ring.find(request.headers[b"authorization"]), 0.0)
+    standing = Standing(c.ring.find(request.headers[b"authorization"]), c.ring.version)
+    ex = Exchange("r", standing.caller, 0.0)
     ex.ask = decode_ask(body)
-    ex.decision = decide(c, read_asked(ex, request))
+    decide(c, standing, request)
+    standing.lend(ex)
     (ex.plan,) = c.chooser.choose(ex.decision, "private")
     for stage in ex.plan.on_request:
         stage(ex)
@@ -75,8 +78,9 @@ def cases():
 
     return {
         "door: one head": lambda: parse_head(head),
+        "door: a head that was seen": lambda: request.seen.again(head),
         "wire: decode 1 KB": lambda: decode_ask(body),
-        "decision: headers, look-up, choice": lambda: c.chooser.choose(decide(c, read_asked(ex, request)), "private"),
+        "decision: headers, look-up, choice": lambda: c.chooser.choose(recall(c, request).decision, "private"),
         "dialect: the partner's body": lambda: openai_chat.write_body(ex, ex.plan.route),
         "answer: read, label, splice, header lines": reply,
     }
