@@ -183,6 +183,9 @@ def plain(status, document, extra=b""):
     )
 
 
+PATIENCE = 30.0  # seconds after which a question that nobody answers fails its test
+
+
 class Book:
     """A ledger that is a list."""
 
@@ -307,7 +310,12 @@ class Scripted:
         door.connection_made(wire)
         door.data_received(raw)
         if door.task is not None:
-            await asyncio.wait({door.task})
+            task = door.task
+            _, stuck = await asyncio.wait({task}, timeout=PATIENCE)
+            if stuck:
+                waits = "".join(f"\n{frame}" for frame in task.get_stack())
+                task.cancel()
+                raise AssertionError(f"nobody answers, and nobody will: {waits}")
         return Spoken(wire)
 
     def service(self, app=None):
