@@ -6,12 +6,14 @@ import io
 import json
 import shutil
 import subprocess
+from xml.etree import ElementTree  # what is read here was written by this test
 
 import docx
 import msgspec
 import pypdf
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from mutagen.id3 import ID3
 from PIL import Image
 
 from isthmus.core.errors import Refusal
@@ -109,6 +111,11 @@ def test_ffprobe_reads_the_seven_keys_of_sound_and_video(labelled, tmp_path, nam
         assert tags["title"] == "hello"
 
 
+def test_mutagen_reads_the_seven_keys_of_mp3(labelled):
+    tags = ID3(io.BytesIO(labelled("mp3")))
+    assert exact(str(tags["TXXX:AIGC"]))
+
+
 @pytest.mark.parametrize("name", ["mp3", "mp4", "wav"])
 def test_ffmpeg_decodes_what_was_marked_without_a_word(labelled, tmp_path, name):
     path = tmp_path / f"file.{name}"
@@ -125,7 +132,9 @@ def test_python_docx_reads_the_document_and_its_last_paragraph(labelled):
     assert made.paragraphs[-1].text == WORDS
     assert made.core_properties.author == "somebody"
     part = next(part for part in made.part.package.iter_parts() if str(part.partname) == "/docProps/custom.xml")
-    assert b'name="AIGC"' in part.blob
+    properties = ElementTree.fromstring(part.blob)
+    (said,) = [each for each in properties if each.get("name") == "AIGC"]
+    assert exact(said[0].text)
 
 
 def test_pypdf_reads_the_information_and_the_label(labelled):
