@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import subprocess
-from xml.etree import ElementTree  # what is read here was written by this test
+import xml.etree.ElementTree as ET  # what is read here was written by this test
 
 import docx
 import msgspec
@@ -132,7 +132,7 @@ def test_python_docx_reads_the_document_and_its_last_paragraph(labelled):
     assert made.paragraphs[-1].text == WORDS
     assert made.core_properties.author == "somebody"
     part = next(part for part in made.part.package.iter_parts() if str(part.partname) == "/docProps/custom.xml")
-    properties = ElementTree.fromstring(part.blob)
+    properties = ET.fromstring(part.blob)
     (said,) = [each for each in properties if each.get("name") == "AIGC"]
     assert exact(said[0].text)
 
