@@ -49,10 +49,10 @@ def test_a_usage_count_of_a_route_that_showed_nothing_is_nobodys(partners):
     assert (house.receipt.usage, house.receipt.cost) == (None, "")
 
 
-def test_when_everybody_fails_calls_stay_within_a_fifth_of_the_requests(house):
+def test_when_everybody_fails_calls_stay_within_a_fifth_of_the_requests(house, monkeypatch):
     consents = agree(house)
     house.net.script = ["failing"] * 9999
-    house.net._clock = Still()
+    monkeypatch.setattr(house.net, "_clock", Still())
     for _ in range(100):
         house.ask(isthmus_consent=consents, isthmus_age="40")
     assert len(house.net.asked) <= 100 + max(RESERVE, 20)
