@@ -41,6 +41,12 @@ class Recorded(msgspec.Struct):
     partner: str = ""
 
 
+class Kind(msgspec.Struct):
+    """What an entry is, whatever else it says."""
+
+    kind: str = ""
+
+
 class Asked(NamedTuple):
     """One distinct answer: the day (since 1970-01-01, UTC), the question, the route that gave it."""
 
@@ -71,6 +77,7 @@ class Report(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Recorded)
+_kinds = msgspec.json.Decoder(Kind)
 
 
 def count(path: Path) -> tuple[Counter[Asked], int]:
@@ -86,11 +93,22 @@ def count(path: Path) -> tuple[Counter[Asked], int]:
         try:
             entry = _decoder.decode(line)
         except msgspec.MsgspecError as error:
+            if _told(line) not in ("", "answer"):
+                raw[()] += 1  # an entry of another kind, whose fields mean other things
+                continue
             raise Refusal("data_damaged", reason=f"{path}: an entry is no receipt: {error}") from None
         answered = entry.kind == "answer" and entry.outcome == "answered" and entry.route
         raw[_key(entry) if answered else ()] += 1
     passed = raw.pop((), 0)
     return Counter({Asked(day, Question(*words), *route): n for (day, words, route), n in raw.items()}), passed  # type: ignore[misc, arg-type]
+
+
+def _told(line: bytes) -> str:
+    """The kind of an entry that is not an answer; "" where it says none."""
+    try:
+        return _kinds.decode(line).kind
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _key(entry: Recorded) -> tuple[object, ...]:

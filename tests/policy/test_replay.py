@@ -6,7 +6,7 @@ import pytest
 from isthmus.core.clock import FakeClock
 from isthmus.core.errors import Refusal
 from isthmus.core.operator import parse, rehearsal
-from isthmus.ledger.receipt import ConsentReceipt, Receipt, encode
+from isthmus.ledger.receipt import ConsentReceipt, Law, Receipt, encode
 from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.policy import supposed
@@ -140,3 +140,9 @@ def test_an_answer_that_today_nobody_could_have_given_counts_as_unchanged(tmp_pa
 def test_a_region_that_is_no_longer_known_is_passed_over(tmp_path):
     counts, _ = count(lines(tmp_path, receipt(regions=("XX",))))
     assert report(counts).passed_over == 1
+
+
+def test_entries_that_are_no_answers_are_passed_over_whatever_their_fields_mean(tmp_path):
+    law = Law("a-1-9", 0, "d", "2026-11-22", "1", {"EU": "0" * 16}, {"openai": "0" * 16})
+    counts, passed = count(lines(tmp_path, receipt(), law))
+    assert (counts.total(), passed) == (1, 1)
