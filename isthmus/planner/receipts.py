@@ -44,7 +44,7 @@ def seen(entries: Iterable[object]) -> Seen:
     pairs: list[Pair] = []
     first, last, elsewhere = 1 << 62, 0, 0
     for entry in entries:
-        if not isinstance(entry, Receipt) or entry.outcome not in SERVED:
+        if not isinstance(entry, Receipt) or entry.outcome not in SERVED or not entry.regions:
             continue
         first, last = min(first, entry.at), max(last, entry.at)
         home = next((name for name in chains.get(entry.regions[0], entry.regions) if name in known), "")

@@ -1,5 +1,6 @@
 """Demand from receipts."""
 
+import msgspec
 import pytest
 
 from isthmus.core.clock import SystemClock
@@ -43,6 +44,7 @@ def test_refusals_consents_and_regions_without_sites_are_no_demand_there():
     entries = [
         receipt(START),
         receipt(START, outcome="refused"),
+        msgspec.structs.replace(receipt(START, outcome="aborted"), regions=()),  # who left before anything was decided
         receipt(START, region="CH"),
         ConsentReceipt("c", START, "given", "cns_1", "acme", "separate", "doubao", "CN", "*", "once", "en"),
     ]
