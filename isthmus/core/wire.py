@@ -257,7 +257,8 @@ def _is_plain(body: bytes, fields: dict[str, msgspec.Raw], written: bytes) -> bo
 
 def _check_shape(body: bytes) -> None:
     """RFC 8259, 4: readers differ in which of two equal names they believe, so neither is. Raises Refusal bad_json."""
-    document = json.loads(body, object_pairs_hook=_once)
+    # Numbers stay text: only names and depth matter here, and a number of many digits has no int.
+    document = json.loads(body, object_pairs_hook=_once, parse_int=str, parse_float=str)
     level = [document]
     for _ in range(DEPTH):
         level = [

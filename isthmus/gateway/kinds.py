@@ -20,15 +20,14 @@ from isthmus.gateway import answer
 from isthmus.gateway.build import Law, Settings, kind_table, read_law
 from isthmus.gateway.door import Door, answer_bytes
 from isthmus.gateway.doors import embeddings, images
+from isthmus.gateway.failed import failed, judge
 from isthmus.gateway.head import Request
-from isthmus.gateway.relay import Corridor, failed, judge, send
+from isthmus.gateway.relay import Corridor, send
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import ways
-from isthmus.partners import prices
 from isthmus.partners.openai_chat import BrokenAnswerError
 from isthmus.partners.openai_embeddings import read_vectors
 from isthmus.partners.openai_images import read_pictures
-from isthmus.policy import money
 from isthmus.routing.choose import Chooser
 
 KINDS: dict[bytes, ModuleType] = {embeddings.PATH: embeddings, images.PATH: images}
@@ -53,6 +52,7 @@ class Kinds:
                 law = self._chat.table
                 loop = asyncio.get_running_loop()
                 made = self._made[kind] = law, await loop.run_in_executor(None, self._make, door)
+                self._chat.quota.price_also(made[1].table.routes.values())
             return made[1]
 
     def _make(self, door: ModuleType) -> Corridor:
@@ -66,8 +66,6 @@ class Kinds:
         made.asked = {}
         made.modality = getattr(door, "MODALITY", "text")
         made.attempt = attempt
-        known = money.in_force(prices.load(), table.routes.values(), chat.clock.now().date())
-        chat.quota.prices = {**chat.quota.prices, **known}
         return made
 
 

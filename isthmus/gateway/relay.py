@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
-from math import ceil
 from weakref import WeakSet
 
 import msgspec
@@ -25,8 +23,9 @@ from isthmus.core.exchange import Attempt, Caller, Exchange
 from isthmus.core.wire import decode_ask
 from isthmus.gateway import answer
 from isthmus.gateway.asked import Asked, Standing
-from isthmus.gateway.deadlines import BACK_S, heed, retry_after
+from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
+from isthmus.gateway.failed import RouteFailed, failed, judge
 from isthmus.gateway.head import Request
 from isthmus.gateway.late import Late
 from isthmus.gateway.measured import Meter
@@ -55,17 +54,6 @@ _OK = 200
 _LOADING = 503
 _PAUSE = 0.1  # seconds between two looks at an engine that is starting
 _FAILED = 500  # statuses from here on are failures of Isthmus or of a route, not refusals
-
-
-class RouteFailed(Exception):
-    """One route could not answer, through no fault of the caller: the next lawful one may be tried."""
-
-    def __init__(self, outcome: str, refusal: Refusal, *, transport: bool = False, rest: float = 0.0) -> None:
-        super().__init__(outcome)
-        self.rest = rest  # seconds for which the route asked not to be asked
-        self.outcome = outcome
-        self.refusal = refusal
-        self.transport = transport  # the address itself failed, whatever was asked of it
 
 
 # How one attempt is sent: `send`, or a fleet's own (gateway.replicas).
@@ -424,46 +412,6 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
     c.quota.settle(ex)  # here, so that the event can say what it cost
     stream.fail(refusal)
     return True
-
-
-def failed(route: Route, word: str) -> RouteFailed:
-    """The enumerated failure for a transport word of gateway.upstream."""
-    if word == "timeout":
-        return RouteFailed(
-            "timeout", Refusal("upstream_timeout", route=route.badge, limit="its deadline"), transport=True
-        )
-    if word == "unavailable":
-        return RouteFailed(
-            "unavailable", Refusal("upstream_unavailable", route=route.badge, retry_after=5), transport=True
-        )
-    return RouteFailed(
-        word, Refusal("upstream_broken" if word == "broken" else "upstream_lost", route=route.badge), transport=True
-    )
-
-
-def judge(way: Way, route: Route, got: Answer, now: datetime) -> RouteFailed | Refusal:
-    """What an error means (partners.judge): another route may help, or the request itself is at fault.
-
-    What a partner's own moderation refused is never taken to another one.
-    """
-    status = got.status
-    word = way.dialect.judge(status, got.body)
-    if status == _OK and word == "caller":
-        word = "retry"  # not its own wire, or a failure inside a 200 that nobody knows
-    if word == "moderated":
-        return Refusal("content_blocked", category="partner", reason=f"{route.badge} refused it by its own rules")
-    if word == "caller":
-        return Refusal("upstream_rejected", route=route.badge, status=status)
-    if word == "elsewhere":
-        return RouteFailed("refused", Refusal("upstream_refused", route=route.badge, status=status))
-    if status == _OK:
-        return failed(route, "broken")
-    rest = retry_after(got.headers, now)
-    seconds = ceil(rest) or BACK_S
-    if status >= _FAILED:
-        refusal = Refusal("upstream_unavailable", route=route.badge, retry_after=seconds)
-        return RouteFailed("unavailable", refusal, rest=rest)
-    return RouteFailed("busy", Refusal("upstream_busy", route=route.badge, retry_after=seconds), rest=rest)
 
 
 def fail(c: Corridor, ex: Exchange | None, request: Request, door: Door, voice: Voice | None) -> bool:

@@ -71,7 +71,10 @@ class Service:
 
     async def _ask(self, request: Request, door: Door, voice: Voice | None, kinds: Kinds | None = None) -> None:
         """A question, if there is room for it; a refusal for want of room costs no look-up and no receipt."""
+        corridor = self.corridor
         try:
+            if kinds is not None:
+                corridor = await kinds.corridor(KINDS[request.path])
             self.admission.enter(request.headers)
         except Refusal as refusal:
             body = None if voice is None else voice.refusal(refusal)
@@ -79,7 +82,6 @@ class Service:
             door.finish(request.keep_alive)
             return
         try:
-            corridor = self.corridor if kinds is None else await kinds.corridor(KINDS[request.path])
             await relay(corridor, request, door, voice)
         finally:
             self.admission.leave()

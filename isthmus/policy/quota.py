@@ -91,6 +91,11 @@ class Quota:
         self._tariff = (book, tuple(routes), day)
         self.prices = money.in_force(book, self._tariff[1], day)
 
+    def price_also(self, routes: Iterable[Route]) -> None:
+        """The prices of further routes, from the same book: what makes vectors or pictures."""
+        book, known, _ = self._tariff
+        self.price(book, {route.name: route for route in (*known, *routes)}.values())
+
     def refresh(self, budgets: Iterable[Budget]) -> None:
         """Take over the budgets as the accounts have them now."""
         self._budgets = tuple(budgets)

@@ -112,6 +112,16 @@ def test_a_body_is_at_most_64_levels_deep(name, depth, fits):
         assert refused(body)[0] == "bad_json"
 
 
+@pytest.mark.parametrize("name", ["made_up", "tools", "temperature"])
+@pytest.mark.parametrize("number", [b"1" * 5000, b"-" + b"9" * 100_000, b"1e999", b"0." + b"3" * 5000])
+def test_a_number_of_many_digits_is_read_or_refused_and_never_breaks_the_reader(name, number):
+    body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"%b": %b}' % (name.encode(), number)
+    try:
+        assert decode_ask(body).model == "m"
+    except Refusal as refusal:
+        assert refusal.code in ("bad_json", "bad_field")
+
+
 def test_many_messages_are_not_depth():
     assert len(asked([{"role": "user", "content": "hi"}] * 500).messages) == 500
 
