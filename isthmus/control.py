@@ -35,7 +35,7 @@ from isthmus.web.admin.api import BODY_LIMIT, admin_app
 from isthmus.web.admin.law import PACKAGED, LawStore
 from isthmus.web.admin.office import Office
 from isthmus.web.admin.store import Store
-from isthmus.worker import forbid_core_dumps, listener, report, tls
+from isthmus.worker import forbid_core_dumps, given, report, tls
 
 SHARD = "admin"
 LOOK_SECONDS = 2.0
@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     shard: str = SHARD
+    listen_fd: int = -1
 
 
 def main() -> None:
@@ -100,8 +101,7 @@ async def run(settings: Settings) -> None:
     office = open_office(settings, SystemClock())
     app = admin_app(office, secure=bool(settings.tls_cert))
     doors = Doors(loop, server(app), lambda _path: BODY_LIMIT, lambda _request, _refusal: None)
-    context = tls(settings)  # type: ignore[arg-type]  # the two fields that it reads are the same
-    listening = await loop.create_server(doors, sock=listener(settings.host, settings.port), ssl=context)
+    listening = await loop.create_server(doors, sock=given(settings), ssl=tls(settings))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)

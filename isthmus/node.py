@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,6 +44,22 @@ class Running(msgspec.Struct, frozen=True):
     model: str
     generation: int = 0  # how often its workers were replaced (`isthmus upgrade`)
     problem: str = ""  # why the last attempt to replace them was given up
+
+
+class Estate(msgspec.Struct, frozen=True):
+    """What one supervisor leaves to the next: descriptors of the listening sockets, and its generation of workers."""
+
+    sockets: list[int]
+    admin: int = -1
+    generation: int = 0
+
+
+class Spare(NamedTuple):
+    """A worker that waits: its settings lie in `path`, `ready` is there when it has compiled the law."""
+
+    child: Child
+    path: Path
+    ready: Path
 
 
 def prepare(config: Config, clock: Clock) -> str:
@@ -77,21 +94,34 @@ def write_private(path: Path, data: bytes) -> None:
 class Node:
     """`config.workers` gateway workers on one port, in front of the engine at `engine` with `engine_key`.
 
-    `fleet`: the board of a fleet that takes the engine's place (isthmus.gateway.replicas).
+    `fleet`: the board of a fleet that takes the engine's place (isthmus.gateway.replicas). `estate`: what a supervisor
+    that runs leaves to this one.
     """
 
     def __init__(
-        self, config: Config, *, engine: tuple[str, int], engine_key: str, model: str, fleet: str = ""
+        self,
+        config: Config,
+        *,
+        engine: tuple[str, int],
+        engine_key: str,
+        model: str,
+        fleet: str = "",
+        estate: Estate | None = None,
     ) -> None:
         self._fleet = fleet
         self.config = config
         self.model = model
         self._engine = engine
         self._engine_key = engine_key
+        self._estate = estate
         self._children: list[Child] = []
         self._sockets: list[socket.socket] = []
-        self._generation = 0
+        self._admin: socket.socket | None = None
+        self._generation = estate.generation + 1 if estate is not None else 0
         self._changing = threading.Lock()
+        self._posts = threading.Lock()  # who stands where: a dying worker and an upgrade never meet in it
+        self._spare: Spare | None = None
+        self._spares = 0
         self._control: Child | None = None
         self._clock = SystemClock()
         self._pause = threading.Event()
@@ -108,24 +138,30 @@ class Node:
 
     def start(self) -> None:
         """Start the workers. Raises Refusal usage when the port is taken."""
-        if answers(self.config.host, self.config.port):
+        if self._estate is not None:
+            self._sockets = [socket.socket(fileno=each) for each in self._estate.sockets]
+        elif answers(self.config.host, self.config.port):
             raise Refusal("usage", reason=f"Something else listens on port {self.config.port}: set ISTHMUS_PORT.")
-        if leash.mode() == "exec":  # else a watch stands between, and each worker opens the port itself
+        elif leash.mode() == "exec":  # else a watch stands between, and each worker opens the port itself
             self._sockets = [listener(self.config.host, self.config.port) for _ in range(self.config.workers)]
         self._children = [self._start_worker(number) for number in range(self.config.workers)]
-        if self.config.admin_port:
-            self._start_control()
+        if self.config.admin_port and self._estate is None:
+            self.start_control()
+
+    @property
+    def estate(self) -> Estate:
+        """What a supervisor that takes over needs of this one; it inherits the descriptors."""
+        admin = self._admin.fileno() if self._admin is not None else -1
+        return Estate([each.fileno() for each in self._sockets], admin, self._generation)
 
     def _shards(self) -> list[str]:
         """Names of the workers: two generations live side by side for a while, each with its own part of the ledger."""
         return [f"{'wu'[self._generation % 2]}{number}" for number in range(self.config.workers)]
 
-    def _start_worker(self, number: int) -> Child:
-        shard = self._shards()[number]
+    def _settings(self, shard: str, listen_fd: int, *, spare: bool = False) -> Settings:
         ready = self.config.run / f"{shard}.ready"
         ready.unlink(missing_ok=True)
-        given = (self._sockets[number].fileno(),) if self._sockets else ()
-        settings = Settings(
+        return Settings(
             home=str(self.config.home),
             host=self.config.host,
             port=self.config.port,
@@ -137,21 +173,84 @@ class Node:
             tls_cert=self.config.tls_cert,
             tls_key=self.config.tls_key,
             fleet=self._fleet,
-            listen_fd=given[0] if given else -1,
+            listen_fd=listen_fd,
+            spare=spare,
         )
-        path = self.config.run / f"{shard}.json"
+
+    def _fd(self, number: int) -> int:
+        return self._sockets[number].fileno() if self._sockets else -1
+
+    def _start_worker(self, number: int) -> Child:
+        return self._launch(self._settings(self._shards()[number], self._fd(number)))
+
+    def _launch(self, settings: Settings, log: str = "") -> Child:
+        """Start a worker with all sockets: a spare one cannot know yet which it will serve."""
+        path = self.config.run / f"{settings.shard}.json"
         write_private(path, msgspec.json.encode(settings))
-        child = Child(worker_command(path), log=self.config.run / f"{shard}.log", pass_fds=given)
+        child = Child(
+            worker_command(path),
+            log=self.config.run / f"{log or settings.shard}.log",
+            pass_fds=[each.fileno() for each in self._sockets],
+            instead=lambda: self._replace(child, path),
+        )
         child.start()
         return child
 
-    def _start_control(self) -> None:
+    def start_spare(self) -> None:
+        """Start the spare worker, where the config wants one: it is compiled and waits for somebody's death."""
+        if self.config.spare:
+            self._spares += 1
+            name = f"spare{self._spares}"
+            settings = self._settings(name, -1, spare=True)
+            path = self.config.run / f"{name}.json"
+            self._spare = Spare(self._launch(settings, "spare"), path, Path(settings.ready))
+
+    @property
+    def spare_ready(self) -> bool:
+        """Whether a spare worker waits."""
+        spare = self._spare
+        return spare is not None and spare.ready.exists()
+
+    def _replace(self, dead: Child, path: Path) -> bool:
+        """Put the spare worker in the place of one that died. False when it was no worker, or none is ready."""
+        with self._posts:
+            spare = self._spare
+            if spare is not None and spare.child is dead:
+                spare.ready.unlink(missing_ok=True)
+            if dead not in self._children or spare is None or not self.spare_ready:
+                return False
+            number = self._children.index(dead)
+            shard = self._shards()[number]
+            write_private(spare.path, msgspec.json.encode(self._settings(shard, self._fd(number))))
+            spare.child.log_to(self.config.run / f"{shard}.log")
+            spare.child.tell(signal.SIGUSR1)
+            spare.ready.unlink(missing_ok=True)
+            self._children[number] = spare.child
+            if path.name.startswith("spare"):
+                path.unlink(missing_ok=True)
+            self.start_spare()
+        return True
+
+    def _end_spare(self) -> None:
+        with self._posts:
+            spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.child.stop()
+            for path in (spare.path, spare.ready):
+                path.unlink(missing_ok=True)
+
+    def start_control(self) -> None:
         """The control process beside the workers. Raises Refusal usage when its port is taken."""
         config = self.config
-        if answers(config.admin_host, config.admin_port):
+        if self._estate is not None and self._estate.admin >= 0:
+            self._admin = socket.socket(fileno=self._estate.admin)
+        elif answers(config.admin_host, config.admin_port):
             raise Refusal(
                 "usage", reason=f"Something else listens on port {config.admin_port}: set ISTHMUS_ADMIN_PORT."
             )
+        elif leash.mode() == "exec":
+            self._admin = listener(config.admin_host, config.admin_port)
+        fds = [self._admin.fileno()] if self._admin is not None else []
         settings = {
             "home": str(config.home),
             "host": config.admin_host,
@@ -161,13 +260,20 @@ class Node:
             "ready": str(config.run / "control.ready"),
             "tls_cert": config.tls_cert,
             "tls_key": config.tls_key,
+            "listen_fd": fds[0] if fds else -1,
         }
         (config.run / "control.ready").unlink(missing_ok=True)
         path = config.run / "control.json"
         write_private(path, msgspec.json.encode(settings))
         command = [sys.executable, "-m", "isthmus.control", str(path)]
-        self._control = Child(command, log=config.run / "control.log")
+        self._control = Child(command, log=config.run / "control.log", pass_fds=fds)
         self._control.start()
+
+    def end_control(self) -> None:
+        """End the control process; its socket stays open."""
+        if self._control is not None:
+            self._control.stop(grace_s=5.0)
+            self._control = None
 
     def wait_control(self, timeout_s: float = 30.0) -> None:
         """Wait until the control process listens. Raises Refusal usage after `timeout_s` seconds, naming its log."""
@@ -195,6 +301,9 @@ class Node:
         """Let every worker read the law anew, without dropping a request."""
         for child in self._children:
             child.tell(signal.SIGHUP)
+        spare = self._spare
+        if spare is not None:
+            spare.child.tell(signal.SIGHUP)
 
     def upgrade(self, timeout_s: float = 60.0) -> None:
         """Replace every worker by one that reads the code and the environment as they are now; no request is dropped.
@@ -203,26 +312,31 @@ class Node:
         does not get ready in `timeout_s` seconds, all new ones are ended and the old ones stay.
         """
         with self._changing:
-            old, self._generation = self._children, self._generation + 1
-            self._children = [self._start_worker(number) for number in range(self.config.workers)]
+            self._end_spare()
+            with self._posts:
+                old, self._generation = self._children, self._generation + 1
+                self._children = [self._start_worker(number) for number in range(self.config.workers)]
             try:
                 self.wait_ready(timeout_s)
             except Refusal as refusal:
-                end(self._children)
-                self._children, self._generation = old, self._generation - 1
+                with self._posts:
+                    new, self._children, self._generation = self._children, old, self._generation - 1
+                end(new)
                 self.announce(refusal.sentence())
-                return
-            self.announce()
-            end(old)
+            else:
+                self.announce()
+                end(old)
+            self.start_spare()
 
-    def stop(self) -> None:
-        """Drain and end the workers."""
-        if self._control is not None:
-            self._control.stop(grace_s=5.0)
+    def stop(self, *, leaves: bool = True) -> None:
+        """Drain and end the workers. `leaves`: nobody took over, so that run/up.json goes too."""
+        self.end_control()
+        self._end_spare()
         end(self._children)
-        for sock in self._sockets:
+        for sock in (*self._sockets, *([self._admin] if self._admin is not None else [])):
             sock.close()
-        (self.config.run / "up.json").unlink(missing_ok=True)
+        if leaves:
+            (self.config.run / "up.json").unlink(missing_ok=True)
 
 
 def end(workers: list[Child]) -> None:

@@ -1,11 +1,13 @@
 """One gateway worker: a process with one event loop, one shard of the ledger, and the shared port.
 
 Started by `isthmus up` as `python -m isthmus.worker SETTINGS`. SIGTERM drains and ends it; SIGHUP reads the law anew.
+A spare worker has compiled the law and waits: SIGUSR1 tells it that its settings now name the shard of one that died.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import resource
 import signal
@@ -13,8 +15,10 @@ import socket
 import ssl
 import sys
 import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import uvloop
@@ -22,7 +26,7 @@ import uvloop
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.gateway.again import socket_path
-from isthmus.gateway.build import Settings, build, reload, warm_others
+from isthmus.gateway.build import Law, Settings, build, make_ready, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.doors import batch_run, inner
 from isthmus.gateway.doors.batches import Batches, Whose
@@ -39,13 +43,19 @@ from isthmus.web.public import public_app
 
 SWEEP_SECONDS = 0.25
 DRAIN_SECONDS = 30.0
+BREAKS, MINUTE = 5, 60.0
 
 
 def main() -> None:
     """Run one worker until it is told to end."""
-    settings = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings)
+    path = Path(sys.argv[1])
     forbid_core_dumps()
-    uvloop.run(run(settings))
+    uvloop.run(run(read_settings(path), path))
+
+
+def read_settings(path: Path) -> Settings:
+    """What the node wrote down for this worker. Raises OSError, msgspec.MsgspecError."""
+    return msgspec.json.decode(path.read_bytes(), type=Settings)
 
 
 def forbid_core_dumps() -> None:
@@ -53,13 +63,22 @@ def forbid_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+async def run(settings: Settings, path: Path) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. `path` is where the settings lie: a spare worker reads them again."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report)
     clock = SystemClock()
     accounts = Accounts.open(Path(settings.home) / "accounts.sqlite", clock)
-    corridor = build(settings, accounts, clock, loop)
+    stale = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, stale.set)
+    inbox = Inbox(Path(settings.home) / "run")
+    ready = make_ready(settings, accounts, clock)
+    if settings.spare:
+        if not await called(ready.law, settings, inbox, stale):
+            return  # what it has compiled is no longer the law; the node starts another
+        settings = read_settings(path)
+    corridor = build(settings, accounts, clock, loop, ready)
+    corridor.news.listen()
     folder = Path(settings.home) / "batches"
     batches = Batches(folder, Files(folder, clock), clock)
     app = public_app(corridor, accounts, Path(settings.home), batches)
@@ -73,19 +92,19 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    stale = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, stale.set)
-    chores = [
-        loop.create_task(keep_house(doors, corridor, stale, Inbox(run))),
-        loop.create_task(keep_law(corridor, settings, stale)),
-        loop.create_task(warm_the_rest(corridor)),
-        loop.create_task(corridor.quota.keep()),
-        loop.create_task(work_off(batches, folder, service, corridor)),
-    ]
+    todo = {
+        "house": lambda: keep_house(doors, corridor, stale, inbox),
+        "news": lambda: keep_news(corridor),
+        "law": lambda: keep_law(corridor, settings, stale),
+        "warm": lambda: warm_the_rest(corridor),
+        "quota": corridor.quota.keep,
+        "batches": lambda: work_off(batches, folder, service, corridor),
+    }
     if settings.fleet:
         replicas = Replicas(Path(settings.fleet), settings.engine_key, Picker(clock))
         corridor.fleets = {FLEET_HOST: replicas.send}
-        chores.append(loop.create_task(replicas.keep()))
+        todo["fleet"] = replicas.keep
+    chores = [loop.create_task(watched(name, chore, stop)) for name, chore in todo.items()]
     settle_memory()
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
@@ -101,7 +120,22 @@ async def run(settings: Settings) -> None:
     accounts.close()
 
 
-def tls(settings: Settings) -> ssl.SSLContext | None:
+class Listens(Protocol):
+    """Settings of a process that listens."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def tls_cert(self) -> str: ...
+    @property
+    def tls_key(self) -> str: ...
+    @property
+    def listen_fd(self) -> int: ...
+
+
+def tls(settings: Listens) -> ssl.SSLContext | None:
     """TLS 1.2 or newer with the operator's certificate, where there is one. Raises Refusal usage."""
     if not settings.tls_cert:
         return None
@@ -114,7 +148,7 @@ def tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def given(settings: Settings) -> socket.socket:
+def given(settings: Listens) -> socket.socket:
     """The listening socket that the node holds for this worker, else one of its own.
 
     What the node holds outlives a worker: callers who wait in its queue are taken by whoever comes next.
@@ -185,13 +219,11 @@ async def work_off(batches: Batches, folder: Path, service: Service, corridor: C
 
 
 async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event, inbox: Inbox) -> None:
-    """Deadlines, revocations, consents, the operator's orders, and the day on which a rule begins or ends."""
+    """Deadlines, the operator's orders, and the day on which a rule begins or ends. Nothing here waits for anybody."""
     while True:
         doors.sweep()
         corridor.pool.sweep()
-        await corridor.news.read()
-        for stream in tuple(corridor.live):
-            stream.look()
+        end_streams(corridor)
         corridor.meter.observe(corridor.breakers, corridor.ledger)
         if corridor.table.due(today(corridor.clock)):
             stale.set()  # a date boundary passes without a restart
@@ -199,6 +231,19 @@ async def keep_house(doors: Doors, corridor: Corridor, stale: asyncio.Event, inb
             stale.set()  # another version of the law, or a partner is drained
         inbox.apply(corridor.breakers, corridor.table.routes.values())
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def keep_news(corridor: Corridor) -> None:
+    """What other processes wrote, as soon as they say so; it waits for the accounts, so that nobody else has to."""
+    while True:
+        await corridor.news.next()
+        end_streams(corridor)
+
+
+def end_streams(corridor: Corridor) -> None:
+    """End the streams whose key was revoked or whose consent was withdrawn, also those whose partner is silent."""
+    for stream in tuple(corridor.live):
+        stream.look()
 
 
 async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event) -> None:
@@ -210,6 +255,48 @@ async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event)
             await reload(corridor, settings)
         except Refusal as refusal:
             print(f"law not reloaded: {refusal.sentence()}", file=sys.stderr, flush=True)
+
+
+async def watched(name: str, chore: Callable[[], Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+    """Run a chore; one that breaks is told and begun again, and BREAKS within a minute end the worker.
+
+    A worker whose deadlines, revocations or budgets nobody keeps must not go on as if they were kept.
+    """
+    loop = asyncio.get_running_loop()
+    broke: deque[float] = deque(maxlen=BREAKS)
+    while not stop.is_set():
+        task = loop.create_task(chore(), name=name)
+        try:
+            await asyncio.wait((task,))
+        finally:
+            task.cancel()
+        error = task.exception()
+        if error is None:
+            return  # it had an end, and came to it
+        broke.append(loop.time())
+        ends = len(broke) == BREAKS and broke[-1] - broke[0] < MINUTE
+        print(f"chore_broke chore={name} then={'end' if ends else 'again'}", file=sys.stderr, flush=True)
+        report(loop, {"exception": error})
+        if ends:
+            stop.set()
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def called(law: Law, settings: Settings, inbox: Inbox, stale: asyncio.Event) -> bool:
+    """Wait until the node gives this spare worker a shard; False when the law changed before."""
+    loop = asyncio.get_running_loop()
+    clock = SystemClock()
+    call = asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, call.set)
+    settle_memory()
+    await loop.run_in_executor(None, Path(settings.ready).touch)
+    while not call.is_set():
+        if stale.is_set() or inbox.changed() or law.table.due(today(clock)):
+            Path(settings.ready).unlink(missing_ok=True)  # noqa: ASYNC240 - nobody waits for this process
+            return False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(call.wait(), SWEEP_SECONDS)
+    return True
 
 
 async def drained(doors: Doors) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import resource
+import signal
 import socket
 import sys
 from datetime import UTC, date, datetime
@@ -34,9 +36,6 @@ class Counted:
         self.count += 1
         if self.count >= self._after:
             self.open.clear()
-
-    async def read(self):
-        self.count += 1
 
 
 def test_a_listener_is_shared_by_several_workers():
@@ -92,12 +91,11 @@ def test_draining_ends_when_the_last_connection_has_gone():
 
 
 @pytest.mark.parametrize(("boundary", "stale"), [(date(2026, 9, 2), False), (date(2026, 9, 1), True)])
-def test_chores_sweep_read_the_news_and_notice_a_day_on_which_the_law_changes(boundary, stale):
+def test_chores_sweep_and_notice_a_day_on_which_the_law_changes(boundary, stale):
     async def live():
-        doors, pool, news = Counted(), Counted(), Counted()
+        doors, pool = Counted(), Counted()
         corridor = SimpleNamespace(
             pool=pool,
-            news=news,
             meter=SimpleNamespace(observe=lambda *_: None),
             breakers=None,
             live=(),
@@ -113,9 +111,103 @@ def test_chores_sweep_read_the_news_and_notice_a_day_on_which_the_law_changes(bo
         chores.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await chores
-        return doors.count, pool.count, news.count, mark.is_set()
+        return doors.count, pool.count, mark.is_set()
 
-    assert asyncio.run(live()) == (1, 1, 1, stale)
+    assert asyncio.run(live()) == (1, 1, stale)
+
+
+def test_streams_are_looked_at_whenever_the_accounts_had_news():
+    seen = []
+
+    class News:
+        async def next(self):
+            seen.append("news")
+
+    async def live():
+        def look():
+            seen.append("look")
+            if len(seen) == 4:
+                raise asyncio.CancelledError
+
+        corridor = SimpleNamespace(news=News(), live=[SimpleNamespace(look=look)])
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker.keep_news(corridor)
+
+    asyncio.run(live())
+    assert seen == ["news", "look", "news", "look"]
+
+
+def watch(chore):
+    async def live():
+        stop = asyncio.Event()
+        watching = asyncio.ensure_future(worker.watched("house", chore, stop))
+        await asyncio.wait({watching, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        return stop.is_set(), watching.done()
+
+    return asyncio.run(live())
+
+
+def test_a_chore_that_breaks_is_told_and_begun_again(monkeypatch, capsys):
+    monkeypatch.setattr(worker, "SWEEP_SECONDS", 0)
+    begun = []
+
+    async def chore():
+        begun.append(1)
+        if len(begun) < 3:
+            raise ValueError("a private word")
+
+    assert watch(chore) == (False, True)
+    said = capsys.readouterr().err
+    assert len(begun) == 3
+    assert said.count("chore_broke chore=house then=again\nunhandled ValueError at test_worker.py:") == 2
+    assert "private" not in said
+
+
+def test_a_chore_that_goes_on_breaking_ends_the_worker(monkeypatch, capsys):
+    monkeypatch.setattr(worker, "SWEEP_SECONDS", 0)
+
+    async def chore():
+        raise OSError
+
+    assert watch(chore)[0]
+    assert capsys.readouterr().err.count("chore_broke chore=house then=end") == 1
+
+
+class Table:
+    def __init__(self, *, due=False):
+        self.due = lambda day: due
+
+
+@pytest.mark.parametrize(("due", "orders", "hup"), [(True, False, False), (False, True, False), (False, False, True)])
+def test_a_spare_worker_whose_law_changed_ends_and_is_not_ready_any_more(tmp_path, due, orders, hup):
+    settings = msgspec.structs.replace(SETTINGS, home=str(tmp_path), ready=str(tmp_path / "ready"), spare=True)
+
+    async def live():
+        stale = asyncio.Event()
+        if hup:
+            stale.set()
+        law = SimpleNamespace(table=Table(due=due))
+        return await worker.called(law, settings, SimpleNamespace(changed=lambda: orders), stale)
+
+    assert asyncio.run(live()) is False
+    assert not (tmp_path / "ready").exists()
+
+
+def test_a_spare_worker_waits_until_it_is_called(tmp_path):
+    settings = msgspec.structs.replace(SETTINGS, home=str(tmp_path), ready=str(tmp_path / "ready"), spare=True)
+    looks = []
+
+    def changed():
+        looks.append((tmp_path / "ready").exists())
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return False
+
+    async def live():
+        law = SimpleNamespace(table=Table())
+        return await worker.called(law, settings, SimpleNamespace(changed=changed), asyncio.Event())
+
+    assert asyncio.run(live()) is True
+    assert looks == [True]
 
 
 def test_law_is_read_anew_when_told_and_a_broken_file_is_named_without_ending_anything(monkeypatch, capsys):
@@ -150,6 +242,6 @@ def test_a_worker_runs_with_the_settings_of_its_file(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["worker", str(path)])
     ran = []
     monkeypatch.setattr(worker.uvloop, "run", ran.append)
-    monkeypatch.setattr(worker, "run", lambda settings: settings)
+    monkeypatch.setattr(worker, "run", lambda *given: given)
     worker.main()
-    assert ran == [SETTINGS]
+    assert ran == [(SETTINGS, path)]

@@ -32,7 +32,7 @@ FILES = 4096  # open files a worker should be allowed: each caller and each upst
 CERTIFICATE_DAYS = 21
 SETTINGS = (
     "HOME", "HOST", "PORT", "WORKERS", "KEY", "MODEL", "THREADS", "TLS_CERT", "TLS_KEY", "LLAMA_SERVER", "ADMIN_PORT",
-    "ADMIN_HOST", "FLEET_KEY_FILE", "LONG", "VALKEY",
+    "ADMIN_HOST", "SPARE", "FLEET_KEY_FILE", "LONG", "VALKEY",
 )  # fmt: skip
 SECRETS = ("accounts.pepper", "accounts.sqlite", "accounts.url", "owner.token", "demo.key", "ledger/node.key")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -56,7 +56,8 @@ class Child:
 
     `command` is its argument vector, `environ` its whole environment, `log` where its output goes. `healthy` is asked
     every `health_every_s` seconds; three refusals in a row end the process, and it is started again. `pass_fds` stay
-    open in every life of it (with the leash of Linux, which becomes the child).
+    open in every life of it (with the leash of Linux, which becomes the child). `instead` is asked whenever it died
+    by itself; True says that something else took its place, and it is not started again.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Child:
         clock: Clock | None = None,
         leash_mode: str = "",
         pass_fds: Sequence[int] = (),
+        instead: Callable[[], bool] | None = None,
     ) -> None:
         self._command = list(command)
         self._environ = dict(os.environ if environ is None else environ)
@@ -81,6 +83,7 @@ class Child:
         self._clock = clock or SystemClock()
         self._mode = leash_mode or leash.mode()
         self._pass_fds = tuple(pass_fds)
+        self._instead = instead
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._started = threading.Event()
@@ -123,6 +126,10 @@ class Child:
             if thread is not threading.current_thread():
                 thread.join()
 
+    def log_to(self, path: Path) -> None:
+        """From now on its output goes to the log `path`."""
+        self._log = BoundedLog(path)
+
     def tell(self, number: signal.Signals) -> None:
         """Send a signal to the running child; between two lives nobody hears it."""
         process = self._process
@@ -135,6 +142,8 @@ class Child:
         while not self._stopping.is_set():
             born = self._clock.monotonic()
             self._live_once()
+            if self._instead is not None and not self._stopping.is_set() and self._instead():
+                return
             if self._clock.monotonic() - born >= STEADY_S:
                 deaths = 0
             if self._stopping.wait(self._delays_s[min(deaths, len(self._delays_s) - 1)]):

@@ -16,6 +16,7 @@ class Config(msgspec.Struct, frozen=True):
     """Paths and listeners. `home` holds all state: accounts, ledger, models, operator.toml, logs.
 
     `admin_port` is the control process's, on loopback unless ISTHMUS_ADMIN_HOST says otherwise; 0: there is none.
+    `spare`: one more worker stands ready for one that dies.
     """
 
     home: Path
@@ -27,6 +28,7 @@ class Config(msgspec.Struct, frozen=True):
     tls_key: str = ""
     admin_port: int = 0
     admin_host: str = "127.0.0.1"
+    spare: bool = False
 
     @property
     def models(self) -> Path:
@@ -67,4 +69,5 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         tls_key=env.get("ISTHMUS_TLS_KEY", ""),
         admin_port=int(env.get("ISTHMUS_ADMIN_PORT") or port + 1),
         admin_host=env.get("ISTHMUS_ADMIN_HOST", "127.0.0.1"),
+        spare=env.get("ISTHMUS_SPARE", "1") != "0",
     )

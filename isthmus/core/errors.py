@@ -68,11 +68,18 @@ TABLE: dict[str, Row] = {
         "The budgets of this key cannot be read, so nothing is spent. Try again in {retry_after} s.",
     ),
     # who is asking
+    "accounts_unavailable": Row(
+        503, "server_error", 5, "The accounts do not answer now. Nothing was charged. Try again in {retry_after} s."
+    ),
     "missing_key": Row(401, _AUTH, 4, "No key was sent. Use the header: Authorization: Bearer <key>."),
     "invalid_key": Row(401, _AUTH, 4, "This key is not known. `isthmus keys list` shows the keys that exist."),
     "revoked_key": Row(401, _AUTH, 4, "This key was revoked on {since}. Ask its owner for a new one."),
     "not_permitted": Row(403, "permission_error", 4, "Role {role} may not do this; it needs {needs}. Ask an owner."),
     "session_ended": Row(401, _AUTH, 4, "This session has ended. Sign in again; nothing was lost."),
+    "sign_in_failed": Row(401, _AUTH, 4, "Signing in did not work. {reason} Begin again at the console."),
+    "sign_in_unavailable": Row(
+        503, _DOWN, 5, "The identity provider does not answer as it should. Try again, or sign in with a token."
+    ),
     "csrf": Row(
         403, "permission_error", 4, "The header isthmus-csrf is missing or not this session's. Reload the page."
     ),

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakSet
 
 import msgspec
@@ -44,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `shard` names this worker's part of the ledger. `model` is what the local engine runs. `fleet`: the board of the
     fleet that stands in the local engine's place. `listen_fd`: a listening socket that the worker was given open; -1:
-    it makes its own.
+    it makes its own. `spare`: it makes itself ready and waits until its file names a shard.
     """
 
     home: str
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls_key: str = ""
     fleet: str = ""
     listen_fd: int = -1
+    spare: bool = False
 
 
 class Law(msgspec.Struct, frozen=True):
@@ -130,13 +132,32 @@ def open_quota(settings: Settings, accounts: Accounts, clock: Clock, table: Tabl
     return quota
 
 
-def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.AbstractEventLoop) -> Corridor:
-    """A corridor ready to serve. Opens the ledger shard; the caller closes `ledger`, `quota` and `pool`."""
-    ring = KeyRing(accounts)
+class Ready(NamedTuple):
+    """What takes long to make and belongs to no shard: the law, compiled, and the consents that it looks into."""
+
+    law: Law
+    consents: dict[str, Consent]
+
+
+def make_ready(settings: Settings, accounts: Accounts, clock: Clock) -> Ready:
+    """Read and compile the law. Raises Refusal bad_law."""
     consents: dict[str, Consent] = {}
-    accounts.refresh_consents(consents)
     law = read_law(settings, clock, consents)
-    warm(law.table, ring)
+    warm(law.table, KeyRing(accounts))
+    return Ready(law, consents)
+
+
+def build(
+    settings: Settings,
+    accounts: Accounts,
+    clock: Clock,
+    loop: asyncio.AbstractEventLoop,
+    ready: Ready | None = None,
+) -> Corridor:
+    """A corridor ready to serve. Opens the ledger shard; the caller closes `ledger`, `quota` and `pool`."""
+    law, consents = ready or make_ready(settings, accounts, clock)
+    ring = KeyRing(accounts)
+    accounts.refresh_consents(consents)
     ledger = Ledger.open(Path(settings.home) / "ledger", settings.shard, clock)
     ledger.append(in_force(law, ledger, clock))
     quota = open_quota(settings, accounts, clock, law.table)

@@ -247,7 +247,11 @@ class Accounts:
 
     def refresh_consents(self, index: MutableMapping[str, Consent]) -> None:
         """Bring a live index by id up to date. Known objects stay the same and change in place."""
-        fresh = {consent.id: consent for consent in self.list_consents()}
+        self.take_consents(index, self.list_consents())
+
+    def take_consents(self, index: MutableMapping[str, Consent], found: Iterable[Consent]) -> None:
+        """Bring a live index up to date with what `list_consents` found a moment ago."""
+        fresh = {consent.id: consent for consent in found}
         for consent in fresh.values():
             known = index.setdefault(consent.id, consent)
             # A worker may know of a use or a withdrawal that is not written yet, so neither ever goes back.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ import sqlalchemy as sa
 
 from isthmus.core.errors import Refusal
 from isthmus.ledger import tables
+from isthmus.ledger.accounts_bell import Bell, strike
 from isthmus.ledger.migrations import migrate
 from isthmus.ledger.once import write_once
 
 # A paused or lost server must cost a worker seconds, not minutes: what is known goes on to hold meanwhile.
-_POSTGRES = {
+_POSTGRES: dict[str, Any] = {
     "connect_timeout": 5,
     "options": "-c statement_timeout=5000 -c lock_timeout=5000 -c timezone=UTC",
     "keepalives_idle": 5,
@@ -37,6 +39,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """`url` in SQLAlchemy's form. Migrates. Raises Refusal data_damaged, or usage when a driver is missing."""
         self.engine = _engine(url)
+        self._bells: list[Bell] = []
         try:
             with self.engine.begin() as connection:
                 migrate(connection)
@@ -50,6 +53,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
+        for bell in self._bells:
+            bell.close()
         self.engine.dispose()
 
     def version(self) -> int:
@@ -67,7 +72,15 @@ class Database:
         """One change of accounts. Only one is under way at a time: the others wait for the row of the house."""
         with self.engine.begin() as connection:
             connection.execute(tables.house.update().values(revision=tables.house.c.revision + 1))
+            strike(connection)
             yield connection
+
+    def listen(self, ring: Callable[[], None]) -> None:
+        """Call `ring`, from another thread, whenever accounts were written, until `close`. In SQLite nothing rings."""
+        if self.engine.dialect.name == "postgresql":
+            words, named = self.engine.dialect.create_connect_args(self.engine.url)
+            connect = partial(self.engine.dialect.connect, *words, **{**named, **_POSTGRES})
+            self._bells.append(Bell(connect, ring))
 
 
 def address(path: Path) -> str:

@@ -159,3 +159,21 @@ def test_a_log_goes_on_where_an_earlier_one_stopped(tmp_path: Path) -> None:
     BoundedLog(tmp_path / "x.log", limit=10).write(b"abc")
     assert (tmp_path / "x.log").read_bytes() == b"abc"
     assert (tmp_path / "x.log.1").read_bytes() == b"12345678"
+
+
+def test_what_takes_its_place_is_asked_for_and_then_it_is_not_started_again(start: Start, tmp_path: Path) -> None:
+    asked = []
+    child = start("echo once", delays_s=(0.0,), instead=lambda: bool(asked.append(1)) or len(asked) == 2)
+    until(lambda: len(asked) == 2 and not child.running)
+    child.stop()
+    assert words(tmp_path) == "once\nonce\n"
+    assert child.restarts == 1
+
+
+def test_its_output_can_go_to_another_log(start: Start, tmp_path: Path) -> None:
+    child = start(f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done; echo two; exec sleep 600")
+    until(lambda: words(tmp_path) == "one\n")
+    child.log_to(tmp_path / "other.log")
+    (tmp_path / "go").touch()
+    until(lambda: (tmp_path / "other.log").read_text() == "two\n")
+    assert words(tmp_path) == "one\n"

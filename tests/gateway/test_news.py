@@ -1,6 +1,7 @@
 """News from the accounts: everything written before somebody asks is known when the answer comes."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from isthmus.core.clock import FakeClock
 from isthmus.core.consent import Consent
 from isthmus.core.errors import Refusal
+from isthmus.gateway import news as news_room
 from isthmus.gateway.news import GAP_SECONDS, News
 from isthmus.ledger.accounts import Accounts
 from isthmus.policy.keys import KeyRing
@@ -156,7 +158,7 @@ def test_one_who_leaves_does_not_take_the_news_from_the_others(accounts):
 def test_when_nothing_was_written_nothing_is_read_again(accounts, monkeypatch):
     async def talk(news, ring, consents):
         await news.read()
-        monkeypatch.setattr(accounts, "refresh_consents", None)
+        monkeypatch.setattr(accounts, "callers", None)
         await news.read()
 
     run(accounts, talk)
@@ -176,3 +178,71 @@ def test_accounts_that_cannot_be_read_leave_what_is_known_in_force(accounts, mon
 
     assert run(accounts, talk)
     assert capsys.readouterr().err == "accounts cannot be read: OperationalError\n"
+
+
+def stopped(accounts, monkeypatch, name):
+    """A database that hangs: the call waits until the test is over."""
+    over = threading.Event()
+    monkeypatch.setattr(accounts, name, lambda *_: over.wait(30))
+    monkeypatch.setattr(news_room, "PATIENCE_SECONDS", 0.01)
+    return over
+
+
+def test_who_waits_for_accounts_that_hang_hears_so_and_nobody_else_waits(accounts, monkeypatch):
+    over = stopped(accounts, monkeypatch, "version")
+
+    async def talk(news, ring, consents):
+        with pytest.raises(Refusal) as refusal:
+            await news.read()
+        over.set()
+        return refusal.value.code
+
+    assert run(accounts, talk) == "accounts_unavailable"
+
+
+def test_a_consent_whose_use_cannot_be_written_down_is_not_used(accounts, monkeypatch):
+    over = stopped(accounts, monkeypatch, "mark_used")
+
+    async def talk(news, ring, consents):
+        with pytest.raises(Refusal) as refusal:
+            await news.spent("c")
+        over.set()
+        return refusal.value.code
+
+    assert run(accounts, talk) == "accounts_unavailable"
+
+
+def test_without_a_bell_the_accounts_are_looked_at_all_the_same(accounts, monkeypatch):
+    monkeypatch.setattr(news_room, "LOOK_SECONDS", 0.0)
+
+    async def talk(news, ring, consents):
+        news.listen()
+        caller, secret = accounts.create_key("t", ("CN",), "CN")
+        await news.next()
+        return ring.find(secret.encode()).key_id == caller.key_id
+
+    assert run(accounts, talk)
+
+
+def test_the_bell_wakes_who_waits_for_news(postgres, monkeypatch):
+    monkeypatch.setattr(news_room, "LOOK_SECONDS", 3600.0)
+    here, there = (Accounts(url, b"p" * 32, FakeClock(NOW)) for url in [postgres.new()] * 2)
+
+    async def whole():
+        ring = KeyRing(here)
+        news = News(here, ring, {}, asyncio.get_running_loop())
+        news.listen()
+        await news.next()  # the bell rings once when it hangs
+        caller, secret = there.create_key("t", ("CN",), "CN")
+        await news.next()
+        mine = ring.find(secret.encode())
+        there.revoke_key(caller.key_id)
+        await news.next()
+        return mine.revoked
+
+    async def soon():
+        return await asyncio.wait_for(whole(), 60)
+
+    assert asyncio.run(soon()) is True
+    here.close()
+    there.close()
