@@ -27,6 +27,7 @@ import time
 import tomllib
 from pathlib import Path
 
+from isthmus.device import gate
 from isthmus.device.chunks import tokens
 from isthmus.device.device import Device, make_task
 from isthmus.device.voice import Voice
@@ -43,7 +44,8 @@ def items(feature: str) -> list[dict]:
     count: dict[str, int] = {}
     for item in found:
         place = count[item["lang"]] = count.get(item["lang"], -1) + 1
-        item |= {"name": f"{feature}/{item['lang']}/{place}", "split": "held-out" if place % 2 else "dev"}
+        item["name"] = f"{feature}/{item['lang']}/{place}"
+        item.setdefault("split", "held-out" if place % 2 else "dev")
     return found
 
 
@@ -98,6 +100,7 @@ def answer(device: Device, feature: str, item: dict) -> dict:
     }  # fmt: skip
 
 
+KNOWN_THEN = ("it was cut off", "the model was not sure", gate.TORN)
 TEXTS = ("proofread", "rewrite", "summarize", "translate", "write")  # features whose kept text can be judged again
 
 
@@ -108,7 +111,7 @@ def judged(row: dict, item: dict) -> dict:
     task = make_task(row["feature"], item["text"], options(row["feature"], item))
     value = task.feature.parse(task, row["text"])
     found = [miss for check in task.feature.checks if (miss := check(task, value))]
-    found += [miss for miss in row["misses"] if miss.startswith(("it was cut off", "the model was not sure"))]
+    found += [miss for miss in row["misses"] if miss.startswith(KNOWN_THEN)]
     return {**row, "misses": found, "sure": not found, "right": right(row["feature"], item, value, row["text"])}
 
 

@@ -33,6 +33,7 @@ _NO_TEXT = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
 # Below this an answer counts as unsure. Measured with the 1.5B model (docs/device-measured.md): between 0.35 and 1 the
 # probabilities do not tell right answers from wrong ones, so only what the model itself hardly believes is refused.
 LEAST = 0.25
+TORN = "the model hesitated over a word"
 
 
 def confidence(said: Said) -> float | None:
@@ -49,6 +50,11 @@ def confidence(said: Said) -> float | None:
     return round(math.exp(0.6 * mean + 0.4 * worst), 4)
 
 
+def least_word(said: Said) -> float | None:
+    """What the model gave the word it was least sure of, 0 to 1; None when the voice gave no probabilities."""
+    return round(math.exp(min(said.logprobs)), 4) if said.logprobs else None
+
+
 def examine(task: Task, value: Any, said: Said, least: float = LEAST) -> list[str]:
     """Every reason why the answer is not good enough; empty when it passes."""
     found = [check(task, value) for check in task.feature.checks]
@@ -57,6 +63,9 @@ def examine(task: Task, value: Any, said: Said, least: float = LEAST) -> list[st
     sure = confidence(said)
     if sure is not None and sure < least:
         found.append(f"the model was not sure of its words ({sure:.2f} of 1)")
+    torn = least_word(said)
+    if torn is not None and torn < task.feature.least_word:
+        found.append(f"{TORN} ({torn:.2f} of 1)")
     return [reason for reason in found if reason]
 
 

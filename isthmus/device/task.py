@@ -59,7 +59,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     `at_once` is the longest text in tokens that is given to a model in one piece; `long` says what becomes of a longer
     one: pieces are answered and joined, reduced once more, merged by `merge`, or only the end is read. `word` is the
     feature's name in a region's law (core.decision.FEATURES). `batches` divides what was given where it is no text;
-    `calls` finds the tools that an answer wants to call.
+    `calls` finds the tools that an answer wants to call. `least_word` is the probability below which one word alone
+    makes the answer doubtful (0: none does); it is for answers that should follow from the text word by word.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     merge: Callable[[Task, Sequence[Any]], Any] | None = None
     batches: Callable[[Task], Sequence[Task]] | None = None
     calls: Callable[[Task, Any], Sequence[Any]] | None = None
+    least_word: float = 0.0
 
 
 class Task(Withheld, msgspec.Struct):

@@ -182,4 +182,8 @@ FEATURE = Feature(
     ),
     at_once=220,
     long="join",
+    # Where a mistake is kept, or a word mended into another one, the model was torn between the two. On the items for
+    # tuning, answers without such a word were right in 94 of 100 Chinese texts instead of 79, and 78 of 100 were let
+    # through; English answers are hardly touched.
+    least_word=0.45,
 )

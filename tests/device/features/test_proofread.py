@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from isthmus.device import gate
 from isthmus.device.device import make_task
 from isthmus.device.features.proofread import FEATURE, Proofread, differences, kind_of, none_left
+from isthmus.device.voice import Said
 
 
 def applied(source: str, corrections) -> str:
@@ -81,3 +83,16 @@ def test_a_mistake_that_every_reader_sees_is_not_let_through():
 )  # fmt: skip
 def test_a_right_text_holds_no_known_mistake(right):
     assert none_left(make_task("proofread", right, {}), Proofread(right, [])) == ""
+
+
+def test_an_answer_with_a_word_that_the_model_was_torn_over_is_doubtful(task) -> None:
+    asked = task("proofread", "Please bring your pasport.")
+    value = FEATURE.parse(asked, "Please bring your passport.")
+    assert gate.examine(asked, value, Said(logprobs=[-0.1, -0.7, -0.1])) == []
+    (reason,) = gate.examine(asked, value, Said(logprobs=[-0.01] * 30 + [-1.2]))
+    assert reason.startswith(gate.TORN)
+
+
+def test_free_writing_may_choose_among_words(task) -> None:
+    asked = task("rewrite", "Send me the report.")
+    assert gate.examine(asked, "Please send me the report.", Said(logprobs=[-0.01] * 30 + [-1.2])) == []
