@@ -27,6 +27,7 @@ from isthmus.web.admin import (
     lawdesk,
     ledgerdesk,
     money,
+    oidc,
     openapi,
     overview,
     partners,
@@ -222,6 +223,7 @@ def admin_app(office: Office, *, secure: bool = False) -> Starlette:
         Route("/metrics", guarded(api.metrics), methods=["GET"]),
         Route(f"{PREFIX}/openapi.json", guarded(api.described), methods=["GET"]),
         Route(_SESSION_ROUTE, session_handler(api), methods=["GET", "POST", "DELETE"]),
+        *oidc.Desk(office).routes(guarded),
     ]
     by_path: dict[str, dict[str, Handler]] = {}
     for operation in OPERATIONS:

@@ -82,6 +82,26 @@ class Store:
             connection.execute(_people.insert().values(**row))
         return self.person(id), secret
 
+    def admit(self, who: str, name: str, role: str, organisation: str) -> Person:
+        """The person whom an identity provider knows as `who`, with the role they have there now.
+
+        They have no token. Without a role ("") they lose every session; whom an owner revoked stays out.
+        """
+        id = self._hash(who).hex()[:16]
+        known = _people.c.id == id
+        values = {"name": name, "role": role or "none", "organisation": organisation}
+        with self.engine.begin() as connection:
+            if connection.execute(sa.select(_people.c.id).where(known)).first() is not None:
+                connection.execute(_people.update().where(known).values(**values))
+            elif role:
+                fresh = {"id": id, "hash": secrets.token_bytes(32), "made_at": self._clock.epoch_ms()}
+                connection.execute(_people.insert().values(**fresh, **values))
+            else:
+                return Person(id, name, "none", organisation)
+            if not role:
+                connection.execute(_sessions.delete().where(_sessions.c.person == id))
+        return self.person(id)
+
     def person(self, id: str) -> Person:
         """Raises Refusal unknown_object."""
         row = self._one(sa.select(_people).where(_people.c.id == id))
