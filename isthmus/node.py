@@ -200,7 +200,7 @@ class Node:
         """Start the spare worker, where the config wants one: it is compiled and waits for somebody's death."""
         if self.config.spare:
             self._spares += 1
-            name = f"spare{self._spares}"
+            name = f"spare{self._generation}-{self._spares}"
             settings = self._settings(name, -1, spare=True)
             path = self.config.run / f"{name}.json"
             self._spare = Spare(self._launch(settings, "spare"), path, Path(settings.ready))
@@ -231,7 +231,8 @@ class Node:
             self.start_spare()
         return True
 
-    def _end_spare(self) -> None:
+    def end_spare(self) -> None:
+        """End the spare worker."""
         with self._posts:
             spare, self._spare = self._spare, None
         if spare is not None:
@@ -242,7 +243,9 @@ class Node:
     def start_control(self) -> None:
         """The control process beside the workers. Raises Refusal usage when its port is taken."""
         config = self.config
-        if self._estate is not None and self._estate.admin >= 0:
+        if self._admin is not None:
+            pass  # it had a control process before
+        elif self._estate is not None and self._estate.admin >= 0:
             self._admin = socket.socket(fileno=self._estate.admin)
         elif answers(config.admin_host, config.admin_port):
             raise Refusal(
@@ -312,7 +315,7 @@ class Node:
         does not get ready in `timeout_s` seconds, all new ones are ended and the old ones stay.
         """
         with self._changing:
-            self._end_spare()
+            self.end_spare()
             with self._posts:
                 old, self._generation = self._children, self._generation + 1
                 self._children = [self._start_worker(number) for number in range(self.config.workers)]
@@ -331,7 +334,7 @@ class Node:
     def stop(self, *, leaves: bool = True) -> None:
         """Drain and end the workers. `leaves`: nobody took over, so that run/up.json goes too."""
         self.end_control()
-        self._end_spare()
+        self.end_spare()
         end(self._children)
         for sock in (*self._sockets, *([self._admin] if self._admin is not None else [])):
             sock.close()

@@ -32,7 +32,7 @@ def house(monkeypatch, tmp_path):
 
     monkeypatch.setattr(up, "LocalEngine", engine)
     monkeypatch.setattr(up, "ready_model", lambda *_, **__: SimpleNamespace(path=tmp_path / "m.gguf", name="tiny"))
-    monkeypatch.setattr(up, "wait_for_the_end", lambda *_: seen.waited.append(answers("127.0.0.1", seen.port)))
+    monkeypatch.setattr(up, "wait_for_the_end", lambda *_, **__: seen.waited.append(answers("127.0.0.1", seen.port)))
     return seen
 
 
@@ -102,3 +102,48 @@ def test_it_waits_until_somebody_asks_it_to_end(monkeypatch, name):
     handlers[name](name, None)
     waiting.join(10)
     assert not waiting.is_alive()
+
+
+class Played:
+    """A node and an heir's line, as far as `up` meets them; remembers in which order."""
+
+    def __init__(self):
+        self.seen = []
+        self.config = SimpleNamespace(admin_port=1)
+
+    def __getattr__(self, name):
+        return lambda *_: self.seen.append(name)
+
+
+def test_an_heir_starts_its_console_when_the_old_one_has_ended_and_then_says_so():
+    played = Played()
+    up.follow(played, played)
+    assert played.seen == ["ready", "start_control", "wait_control", "announce", "done"]
+
+
+def test_the_next_supervisor_gets_the_arguments_of_the_first():
+    assert up.without_heir(["up", "--port", "9"]) == ["up", "--port", "9"]
+    assert up.without_heir(["up", "--heir", "7", "--json"]) == ["up", "--json"]
+
+
+@pytest.mark.parametrize(("works", "fleet"), [(True, False), (False, False), (False, True)])
+def test_it_hands_over_when_asked_and_stays_when_that_does_not_work(monkeypatch, works, fleet):
+    handlers, asked = {}, []
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(up, "hand_over", lambda *_: asked.append("new supervisor") or (works or None))
+    node = SimpleNamespace(reload=None, upgrade=lambda: asked.append("new workers"))
+    ended = []
+    waiting = threading.Thread(
+        target=lambda: ended.append(up.wait_for_the_end(node, can_hand_over=not fleet)), daemon=True
+    )
+    waiting.start()
+    while signal.SIGUSR1 not in handlers:
+        waiting.join(0.01)
+    handlers[signal.SIGUSR2](signal.SIGUSR2, None)
+    while not asked:
+        waiting.join(0.01)
+    if not works:
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+    waiting.join(10)
+    assert ended == [works or None]
+    assert asked == ["new workers" if fleet else "new supervisor"]

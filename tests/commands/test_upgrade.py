@@ -31,7 +31,7 @@ def test_workers_that_did_not_start_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(upgrade, "running", lambda config: failed)
     with pytest.raises(Refusal) as refused:
         upgrade.wait(Config(home=tmp_path), BEFORE)
-    assert "The old workers stay: A worker did not start" in refused.value.sentence()
+    assert "The old ones stay: A worker did not start" in refused.value.sentence()
 
 
 def test_a_node_that_says_nothing_is_given_up(monkeypatch, tmp_path):
