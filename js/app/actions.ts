@@ -2,6 +2,7 @@
 
 import { Gateway, GatewayError, type Agreement, type Message, type Origin, type Place, type Question } from "../src/gateway.js";
 import { LanguageModel } from "../src/language-model.js";
+import { screenFor, type Screen } from "../src/screen.js";
 import { configure } from "../src/task.js";
 import { beginModel, localModel, refreshEngine, removeModel } from "./model.js";
 import { newId, store, troubleOf, type Chat, type KeptGrant, type RegionInfo, type Turn } from "./store.js";
@@ -237,6 +238,7 @@ function messagesBefore(chatId: string, turnId: string, begun: string): Message[
 
 function ended(error: unknown, begun: boolean): Partial<Turn> {
   if (error instanceof DOMException && error.name === "AbortError") return { state: "stopped" };
+  if (error instanceof GatewayError && error.code === "content_blocked" && begun) return { state: "refused", trouble: { ...troubleOf(error), code: "cut" } };
   if (!(error instanceof GatewayError)) return { state: "refused", trouble: { code: "internal", message: "", details: {} } };
   if (begun && (error.code === "upstream_lost" || error.code === "network")) return { state: "interrupted" };
   return { state: "refused", trouble: troubleOf(error) };
@@ -274,6 +276,12 @@ export function label(): string {
   return region()?.label ?? "";
 }
 
+/** What the region wants shown of the model that answers first (in CN its name and filing number), "" where nothing. */
+export function noticeOf(tier: "device" | "private"): string {
+  const text = region()?.notices?.[tier] ?? "";
+  return spoken(text.replace(/(?<![\w-])rehearsal(?![\w-])/g, words().placeholder), store.state.settings.language);
+}
+
 export function region(): RegionInfo | undefined {
   const { regions, settings } = store.state;
   return regions.find((each) => each.id === settings.region);
@@ -290,7 +298,7 @@ export async function enter(key: string): Promise<void> {
 
 /** What only the start needs: the key in the fragment, what this device can do itself, fresh regions. */
 export function begin(): void {
-  configure({ get gateway() { return gateway(); }, get mode() { return store.state.settings.mode; }, get local() { return localModel(); } });
+  configure({ get gateway() { return gateway(); }, get mode() { return store.state.settings.mode; }, get local() { return localModel(); }, get screen() { return screenHere(); } });
   const handed = /[#&]key=([\w-]+)/.exec(location.hash)?.[1];
   if (handed) setFragment("");
   void beginModel();
@@ -302,6 +310,16 @@ export function begin(): void {
   enter(key).then(refreshEngine, (error: unknown) => {
     if (error instanceof GatewayError && ["invalid_key", "revoked_key", "missing_key"].includes(error.code)) store.set({ key: "" });
   });
+}
+
+let screening: { terms: readonly string[]; screen: Screen } | null = null;
+
+/** The region's starter terms, for what a model on this device is asked and says; the gateway screens the rest itself. */
+function screenHere(): Screen | undefined {
+  const terms = region()?.terms;
+  if (!terms?.length) return undefined;
+  if (screening?.terms !== terms) screening = { terms, screen: screenFor(terms) };
+  return screening.screen;
 }
 
 function setFragment(fragment: string): void {

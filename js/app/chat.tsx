@@ -2,7 +2,7 @@
 
 import { memo } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ask, busy, copy, deviceChats, edit, goOn, label, region, retry, stop, toast, whoOf, words } from "./actions.js";
+import { ask, busy, copy, deviceChats, edit, goOn, label, noticeOf, region, retry, stop, toast, whoOf, words } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
 import { Markdown } from "./markdown.js";
 import { afterSheet, AiLabel, Badge, Clauses, IconButton, RowButton, useWords } from "./parts.js";
@@ -45,6 +45,7 @@ function Home({ device, tools }: { device: boolean; tools: boolean }) {
     focusComposer();
   };
   const cloud = device ? w.try1sub : w.try1cloud;
+  const notice = noticeOf(device ? "device" : "private");
   return (
     <div class="home">
       <h1><Clauses text={device ? w.home : w.homeElsewhere} /></h1>
@@ -54,6 +55,7 @@ function Home({ device, tools }: { device: boolean; tools: boolean }) {
         <RowButton icon="book" title={w.try2} sub={w.try2sub} onClick={() => { location.hash = "#/tools/points"; }} />
         <RowButton icon="out" title={w.try3} sub={w.try3sub} onClick={() => { partnerNext.now = true; take(w.try3fill); }} />
       </div>
+      {notice && <p class="small home-notice"><bdi><Clauses text={notice} /></bdi></p>}
     </div>
   );
 }
@@ -79,7 +81,7 @@ function Log({ id, turns }: { id: string; turns: Turn[] }) {
     const log = box.current!;
     log.style.setProperty("--log", `${log.clientHeight}px`);
     const question = log.querySelector<HTMLElement>(".pair-last");
-    if (question) log.scrollTop = question.offsetTop - log.offsetTop;
+    if (question) log.scrollTop = count > 1 ? question.offsetTop - log.offsetTop : 0; // what opens the conversation stays above the first
   }, [id, count]);
   useLayoutEffect(look, [turns]);
   const pairs = grouped(turns);
@@ -196,6 +198,8 @@ interface Said {
   text: string;
   settings?: boolean;
   retry?: boolean;
+  /** No law stood in the way. */
+  noRule?: boolean;
 }
 
 /** A refusal or an error, where the answer would stand: what happened, which rule, what next. */
@@ -206,6 +210,7 @@ function TroubleBlock({ trouble, turn }: { trouble: Trouble; turn: Turn }) {
   return (
     <div class="trouble" role="alert">
       <p><Clauses text={said.text} /></p>
+      {said.noRule && <p class="small"><Clauses text={w.noRule} /></p>}
       {own && (
         <details>
           <summary>{w.showRule}</summary>
@@ -243,16 +248,16 @@ function saidOf({ code, details, message }: Trouble): Said {
     case "upstream_timeout":
     case "upstream_broken":
     case "upstream_refused":
-      return { text: fill(w.e_silent, { partner: w.partners[message.split(" did")[0]] ?? (/^(.*?) (did|sent|refused)/.exec(message)?.[1] ?? "") }) };
+      return { text: fill(w.e_silent, { partner: w.partners[message.split(" did")[0]] ?? (/^(.*?) (did|sent|refused)/.exec(message)?.[1] ?? "") }), noRule: true };
     case "upstream_lost":
-      return { text: w.e_lost };
+      return { text: w.e_lost, noRule: true };
     case "no_device_model":
       return { text: w.e_model, settings: true, retry: false };
     case "declined":
       return { text: w.e_declined, settings: true };
     case "network":
     case "offline":
-      return { text: w.e_offline };
+      return { text: w.e_offline, noRule: true };
     case "age_required":
     case "guardian_required":
       return { text: w.e_age, settings: true };
@@ -308,7 +313,7 @@ function Composer({ busyNow, draft, last }: { busyNow: boolean; draft: string; l
           <button type="submit" class={draft.trim() ? "send on" : "send"} aria-label={w.send} title={w.send} aria-disabled={!draft.trim()}><Icon name="up" /></button>
         )}
       </form>
-      <p class="fine center"><bdi><Clauses text={finePrint()} /></bdi></p>
+      <p class="fine center"><bdi>{finePrint().split(/(?<=[.。] )/).map((each) => <span class="clause"><Clauses text={each} /></span>)}</bdi></p>
     </footer>
   );
 }

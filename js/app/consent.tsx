@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Piece, Sheet as Words } from "../src/gateway.js";
 import { deviceChats, nameIn } from "./actions.js";
 import { Icon } from "./icons.js";
-import { Clauses, Sheet, useWords } from "./parts.js";
+import { Clauses, Sheet, useWords, Whole } from "./parts.js";
 import type { ConsentAsked } from "./store.js";
 import { fill, shortLaw, spoken, WORDS, type Language } from "./words.js";
 
@@ -17,8 +17,8 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
   const foot = (
     <>
       <div class="pair">
-        <button type="button" class="plain-button" onClick={() => asked.resolve(null)}>{sheet.buttons.no}</button>
-        <button type="button" class="plain-button" onClick={() => asked.resolve("once")}>{sheet.buttons.yes}</button>
+        <button type="button" class="plain-button" onClick={() => asked.resolve(null)}><Whole text={sheet.buttons.no} /></button>
+        <button type="button" class="plain-button" onClick={() => asked.resolve("once")}><Whole text={sheet.buttons.yes} /></button>
       </div>
       {sheet.always && (
         <button type="button" class="quiet-button" onClick={() => asked.resolve("always")}><Clauses text={say(sheet.always)} /></button>
@@ -79,14 +79,14 @@ function Crossing({ partner, rehearsal }: { partner: string; rehearsal: boolean 
     <div class="crossing" aria-hidden="true">
       <span class={deviceChats() ? "badge device" : "badge private"}>
         <Icon name={deviceChats() ? "device" : "lock"} size={18} />
-        {here}
+        <Whole text={here} />
       </span>
       <span class={deviceChats() ? "wire device-end" : "wire private-end"} />
       <span class="mask"><Icon name="shield" size={20} /></span>
       <span class={rehearsal ? "wire rehearsal-end" : "wire partner-end"} />
       <span class={rehearsal ? "badge rehearsal" : "badge partner"}>
         <Icon name="out" size={18} flip />
-        <bdi>{partner}</bdi>
+        <bdi><Whole text={partner} /></bdi>
       </span>
     </div>
   );

@@ -36,10 +36,29 @@ export function IconButton({ icon, label, onClick, class: more = "", flip = fals
   );
 }
 
-/** Fixed copy, broken only behind its own punctuation: Chinese words stay whole. */
+/** Fixed copy, broken only behind its own punctuation; where a clause is longer than a line, between words. */
 export function Clauses({ text }: { text: string }) {
-  if (!/[\u4e00-\u9fff]/.test(text)) return <>{text}</>;
-  return <>{text.split(/(?<=[，。；？！：])(?!$)/).map((each) => <span class="clause">{each}</span>)}</>;
+  if (!CHINESE.test(text)) return <>{text}</>;
+  return <>{text.split(/(?<=[，。；？！：])(?![，。；？！：”）]|$)|(?<!^)(?=（)/).map((each) => <span class="clause">{wordsOf(each)}</span>)}</>;
+}
+
+/** A name or a label in one piece of a line: Chinese breaks between words only. */
+export function Whole({ text }: { text: string }) {
+  return CHINESE.test(text) ? <span class="words">{wordsOf(text)}</span> : <>{text}</>;
+}
+
+const CHINESE = /[\u4e00-\u9fff]/;
+const SEGMENTS = "Segmenter" in Intl ? new Intl.Segmenter("zh", { granularity: "word" }) : null;
+
+/** The text with a place to break before each word that does not begin it. */
+function wordsOf(text: string): ComponentChildren {
+  if (!SEGMENTS) return text;
+  const out: ComponentChildren[] = [];
+  for (const { segment, isWordLike, index } of SEGMENTS.segment(text)) {
+    if (index && isWordLike && !/[（“《〈「]$/.test(text.slice(0, index))) out.push(<wbr />);
+    out.push(segment);
+  }
+  return out;
 }
 
 export type Place = "device" | "private" | "partner" | "rehearsal";
@@ -60,7 +79,7 @@ export function Badge({ origin, onClick }: { origin: Origin; onClick?: () => voi
   const inside = (
     <>
       <Icon name={PLACE_ICON[place]} size={18} flip={PLACE_ICON[place] === "out"} />
-      <bdi>{text}</bdi>
+      <bdi><Whole text={text} /></bdi>
     </>
   );
   if (!onClick) return <span class={`badge ${place}`}>{inside}</span>;
@@ -75,7 +94,7 @@ export function Badge({ origin, onClick }: { origin: Origin; onClick?: () => voi
 
 /** The region's label, as text that can be selected. */
 export function AiLabel({ text }: { text: string }) {
-  return text ? <span class="ai-label">{text}</span> : null;
+  return text ? <span class="ai-label"><Whole text={text} /></span> : null;
 }
 
 interface SheetProps {
@@ -194,7 +213,7 @@ export function Choice<T extends string>({ legend, name, value, options, onChang
       {options.map((option) => (
         <label class={option.off ? "option off" : "option"}>
           <input type="radio" name={name} checked={option.value === value} disabled={Boolean(option.off)} onChange={() => onChange(option.value)} />
-          <span>{option.text}{option.off && <small>{option.off}</small>}</span>
+          <span>{option.text}{option.off && <small><Clauses text={option.off} /></small>}</span>
         </label>
       ))}
     </fieldset>

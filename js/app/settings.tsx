@@ -25,7 +25,7 @@ export function PlaceFields({ state }: { state: State }) {
   return (
     <>
       <Select label={w.region} value={settings.region} options={state.regions.map((each) => [each.id, w.regions[each.id] ?? each.name])} onChange={(region) => change({ region })} />
-      {state.regions.find((each) => each.id === settings.region)?.draft && <p class="fine"><Clauses text={w.draft} /></p>}
+      {state.regions.find((each) => each.id === settings.region)?.draft && <p class="small"><Clauses text={w.draft} /></p>}
       <Choice legend={w.mode} name="mode" value={settings.mode} options={modes} onChange={(mode) => change({ mode })} />
     </>
   );
@@ -189,7 +189,7 @@ export function ErasedPage({ went }: { went: string[] }) {
   return (
     <main class="page first">
       <h1>{w.eraseDone}</h1>
-      <ul class="went">{went.map((each) => <li>{each}</li>)}</ul>
+      <ul class="went">{went.map((each) => <li><Clauses text={each} /></li>)}</ul>
       <button type="button" class="primary-button wide" onClick={() => location.replace("/")}>{w.startAgain}</button>
     </main>
   );

@@ -44,6 +44,9 @@ export interface RegionInfo {
   partners: string[];
   /** Whether the region lets a model on the device answer. */
   device?: boolean;
+  /** What must be shown of a model, by tier; and the terms that a device screens questions and answers for. */
+  notices?: { device: string; private: string };
+  terms?: string[];
 }
 
 export interface Settings {

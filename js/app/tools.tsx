@@ -1,6 +1,6 @@
 // Writing Tools: proofread with a visible diff, rewrite, summary, key points, translate. The original stays.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { GatewayError, type Origin } from "../src/gateway.js";
 import { applied, changes, correctionType, type Change } from "../src/diff.js";
 import { Proofreader } from "../src/proofreader.js";
@@ -9,8 +9,9 @@ import { byScript } from "../src/script.js";
 import { Rewriter, Summarizer } from "../src/writing.js";
 import { copy, label, words } from "./actions.js";
 import { langOf } from "./chat.js";
+import { Icon } from "./icons.js";
 import { Markdown } from "./markdown.js";
-import { AiLabel, Badge, Clauses, IconButton, Select, useWords } from "./parts.js";
+import { AiLabel, Badge, Clauses, IconButton, Select, useWords, Whole } from "./parts.js";
 import { store } from "./store.js";
 import { fill } from "./words.js";
 
@@ -36,6 +37,7 @@ export function ToolsPage({ start }: { start: string }) {
   const [problem, setProblem] = useState("");
   const end = useRef<AbortController | null>(null);
   const [working, setWorking] = useState(false);
+  const room = useRef(0);
   useEffect(() => sessionStorage.setItem("isthmus.tools", text), [text]);
   useEffect(() => () => end.current?.abort(), []);
   const run = async () => {
@@ -46,7 +48,9 @@ export function ToolsPage({ start }: { start: string }) {
     setProblem("");
     setResult(null);
     try {
-      setResult(await work(tab, text, target, mine.signal));
+      const found = await work(tab, text, target, mine.signal);
+      room.current = document.querySelector<HTMLElement>(".outputs")?.offsetHeight ?? 0;
+      setResult(found);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) setProblem(problemOf(error));
     } finally {
@@ -63,7 +67,7 @@ export function ToolsPage({ start }: { start: string }) {
     <div class="page tools-page">
       <header class="top">
         <IconButton icon="close" label={w.close} onClick={() => { location.hash = ""; }} />
-        <h1 class="top-title">{w.tools}</h1>
+        <h1 class="top-title">{w.tools}<small>{firstWord()}</small></h1>
         <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, before === null ? "" : label())} />
       </header>
       <main class="tools-main">
@@ -71,20 +75,22 @@ export function ToolsPage({ start }: { start: string }) {
           <>
             <textarea class="tools-text" dir="auto" value={text} placeholder={w.toolsHint} aria-label={w.toolsHint} lang={langOf(text)}
               onInput={(event) => { setText(event.currentTarget.value); setResult(null); setBefore(null); }} />
-            {shown && <Outputs result={shown} onUse={use} />}
+            {shown && <Outputs result={shown} room={room.current} onUse={use} />}
             {working && tab !== "proofread" && <Waiting tab={tab} size={text.length} />}
           </>
         )}
         {problem && <div class="trouble" role="alert"><p><Clauses text={problem} /></p></div>}
+        {!shown && (
+          <div class="tools-act">
+            {before !== null && <button type="button" class="plain-button wide" onClick={() => { setText(before); setBefore(null); }}>{w.undo}</button>}
+            {tab === "translate" && <Select label={w.to} value={target} options={TARGETS.map((tag) => [tag, nameIn(tag)])} onChange={setTarget} />}
+            <button type="button" class="primary-button wide" aria-disabled={!text.trim()} onClick={() => (working ? end.current?.abort() : void run())}>
+              {working ? w.stop : w[tab]}
+            </button>
+          </div>
+        )}
       </main>
       <footer class="tools-foot">
-        {before !== null && !shown && <button type="button" class="plain-button wide" onClick={() => { setText(before); setBefore(null); }}>{w.undo}</button>}
-        {tab === "translate" && !shown && <Select label={w.to} value={target} options={TARGETS.map((tag) => [tag, nameIn(tag)])} onChange={setTarget} />}
-        {!shown && (
-          <button type="button" class="primary-button wide" aria-disabled={!text.trim()} onClick={() => (working ? end.current?.abort() : void run())}>
-            {working ? w.stop : w[tab]}
-          </button>
-        )}
         <div class="tabs" role="tablist" aria-label={w.tools}>
           {TABS.map((each) => (
             <button type="button" role="tab" aria-selected={each === tab} class={each === tab ? "tab on" : "tab"} onClick={() => { setTab(each); setProblem(""); }}>{w[each]}</button>
@@ -100,6 +106,14 @@ export function ToolsPage({ start }: { start: string }) {
   );
 }
 
+/** Who is asked first, as the settings are. */
+function firstWord(): string {
+  const w = words();
+  const { mode } = store.state.settings;
+  if (mode.endsWith("in_cloud")) return w.modes[mode];
+  return store.state.deviceModel || mode === "only_on_device" ? w.device : w.private;
+}
+
 export function nameIn(tag: string): string {
   return new Intl.DisplayNames([store.state.settings.language], { type: "language" }).of(tag) ?? tag;
 }
@@ -109,6 +123,7 @@ export function problemOf(error: unknown): string {
   if (error instanceof GatewayError) {
     if (error.code === "network") return w.e_offline;
     if (error.code === "declined") return w.e_declined;
+    if (error.code === "content_blocked") return w.e_screen;
     return `${w.e_other} ${error.message}`;
   }
   return error instanceof DOMException && error.name === "NotSupportedError" ? w.e_model : w.e_other;
@@ -151,11 +166,19 @@ function Waiting({ tab, size }: { tab: Tab; size: number }) {
   );
 }
 
-/** Results above the untouched original: one tap uses one. */
-function Outputs({ result, onUse }: { result: Result; onUse: (text: string) => void }) {
+/** Results above the untouched original: one tap uses one. They keep the `room` (px) of the cards that held their place, so
+ * that the original does not move under the reader; what is longer is shown whole when the person asks. */
+function Outputs({ result, room, onUse }: { result: Result; room: number; onUse: (text: string) => void }) {
   const w = useWords();
+  const box = useRef<HTMLElement>(null);
+  const [held, setHeld] = useState(room > 0);
+  const [longer, setLonger] = useState(false);
+  useLayoutEffect(() => {
+    box.current!.style.setProperty("--room", `${room}px`);
+    setLonger(room > 0 && box.current!.scrollHeight > room + 1);
+  }, [room]);
   return (
-    <section class="outputs" aria-label={w.result}>
+    <section ref={box} class={held ? "outputs held" : "outputs"} aria-label={w.result}>
       {result.outputs.map(({ name, text }) => (
         <article class="card output">
           <h2>{name}</h2>
@@ -164,11 +187,12 @@ function Outputs({ result, onUse }: { result: Result; onUse: (text: string) => v
             <AiLabel text={result.origin?.label || label()} />
             <span class="actions">
               <IconButton icon="copy" label={w.copy} onClick={() => void copy(text, result.origin?.label || label())} />
-              <button type="button" class="link-button" onClick={() => onUse(text)}>{w.use}</button>
+              <button type="button" class="link-button" onClick={() => onUse(text)}><Whole text={w.use} /></button>
             </span>
           </div>
         </article>
       ))}
+      {held && longer && <button type="button" class="plain-button show-all" onClick={() => setHeld(false)}><Icon name="down" size={18} />{w.showAll}</button>}
     </section>
   );
 }
@@ -202,14 +226,14 @@ function Corrections({ result, onUse, onClose }: { result: Result; onUse: (text:
         <div class="stepper">
           <IconButton icon="backward" label={w.prev} onClick={() => step(-1)} flip />
           <p role="status">
-            <strong>{fill(w.place, { i: at + 1, n: all.length })}</strong>
+            <strong><Clauses text={fill(w.place, { i: at + 1, n: all.length })} /></strong>
             <span class="small">{w[correctionType(change)]}{w.into === "改为" ? "：" : ": "}<bdi>{change.removed.trim() || "∅"}</bdi> → <bdi>{change.added.trim() || "∅"}</bdi></span>
           </p>
           <IconButton icon="forward" label={w.next} onClick={() => step(1)} flip />
         </div>
         <div class="pair">
-          <button type="button" class="plain-button" onClick={toggle}>{kept.has(at) ? w.restore : w.revert}</button>
-          <button type="button" class="primary-button" onClick={() => onUse(applied(result.input, all.filter((_, index) => !kept.has(index))))}>{w.useAll}</button>
+          <button type="button" class="plain-button" onClick={toggle}><Whole text={kept.has(at) ? w.restore : w.revert} /></button>
+          <button type="button" class="primary-button" onClick={() => onUse(applied(result.input, all.filter((_, index) => !kept.has(index))))}><Whole text={w.useAll} /></button>
         </div>
       </div>
     </div>

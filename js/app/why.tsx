@@ -3,9 +3,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { GatewayError, type Origin } from "../src/gateway.js";
 import { check, type LedgerKey, type Proof, type Verdict } from "../src/proof.js";
-import { deviceChats, gateway, whoOf } from "./actions.js";
+import { deviceChats, gateway, noticeOf, region, whoOf } from "./actions.js";
 import { Icon, type IconName } from "./icons.js";
-import { Clauses, placeOf, Sheet, useWords } from "./parts.js";
+import { Clauses, placeOf, Sheet, useWords, Whole } from "./parts.js";
+import { reasonIn } from "./reasons.js";
 import { store, type Turn } from "./store.js";
 import { citation, fill, spoken } from "./words.js";
 
@@ -46,16 +47,18 @@ export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void })
   const origin = turn.origin!;
   const decision = useDecision(origin);
   const { language } = store.state.settings;
-  const rules = rulesFor(decision, origin.route);
+  const device = origin.source === "device";
+  const rules = rulesFor(decision, device ? "device/on-device" : origin.route);
+  const notices = device ? [noticeOf("device"), region()?.disclosure ?? ""].filter(Boolean) : origin.notices;
   return (
     <Sheet class="why" title={<Clauses text={fill(w.why, { who: whoOf(origin) })} />} onClose={onClose}
       foot={<button type="button" class="plain-button wide" onClick={onClose}>{w.close}</button>}>
       <p class="lead"><bdi>{origin.model}</bdi></p>
       <Steps origin={origin} decision={decision} />
-      {origin.notices.length > 0 && (
+      {notices.length > 0 && (
         <section>
           <h3>{w.notices}</h3>
-          {origin.notices.map((notice) => <p class="small"><bdi>{spoken(notice.replace(/(?<![\w-])rehearsal(?![\w-])/g, w.placeholder), language)}</bdi></p>)}
+          {notices.map((notice) => <p class="small"><bdi><Clauses text={spoken(notice.replace(/(?<![\w-])rehearsal(?![\w-])/g, w.placeholder), language)} /></bdi></p>)}
         </section>
       )}
       {rules.length > 0 && <Rules rules={rules} />}
@@ -70,8 +73,9 @@ export function WhySheet({ turn, onClose }: { turn: Turn; onClose: () => void })
 function useDecision(origin: Origin): Decision | null {
   const [found, setFound] = useState<Decision | null>(null);
   useEffect(() => {
-    if (!origin.region) return;
-    const query = new URLSearchParams({ region: origin.region, age: store.state.settings.age });
+    const where = origin.region || (store.state.online ? store.state.settings.region : ""); // a device's answer has none of its own
+    if (!where) return;
+    const query = new URLSearchParams({ region: where, age: store.state.settings.age });
     gateway().call<Decision>("GET", `/v1/decision?${query}`).then(setFound, () => setFound(null));
   }, [origin.decision, origin.region]);
   return found;
@@ -101,7 +105,9 @@ function Steps({ origin, decision }: { origin: Origin; decision: Decision | null
     const text = (n ? fill(w.stepPartner, { n }) : w.stepPartnerPlain) + (place === "rehearsal" ? (store.state.settings.language === "en" ? " " : "") + w.stepPartnerRehearsal : "");
     stops.push({ icon: "out", place, title: `${whoOf(origin)} · ${w.stepUsed}`, text });
   }
-  const out = new Map(decision?.ruled_out.map((each) => [each.route.split("/")[0], each]));
+  // A partner with one lawful route is not ruled out, whatever its other addresses are.
+  const may = new Set(decision?.routes.map((each) => each.route.split("/")[0]));
+  const out = new Map(decision?.ruled_out.map((each) => [each.route.split("/")[0], each]).filter(([partner]) => !may.has(partner as string)) as [string, Decision["ruled_out"][0]][] | undefined);
   return (
     <ol class="stops" aria-label={w.steps}>
       {stops.map((stop) => <StopRow stop={stop} />)}
@@ -119,8 +125,9 @@ function nameOf(out: { route: string; badge: string }): string {
 
 function reasonOf(out: { reason: string; law: string; article: string }, frame: string): string {
   const { language } = store.state.settings;
-  const law = out.article ? ` (${citation(spoken(out.law, language), [out.article], language)})` : "";
-  return fill(frame, { reason: spoken(out.reason, language) + law });
+  const cited = out.article ? citation(spoken(out.law, language), [out.article], language) : "";
+  const law = !cited ? "" : language === "en" ? ` (${cited})` : `（${cited}）`;
+  return fill(frame, { reason: reasonIn(out.reason, language) + law });
 }
 
 function StopRow({ stop }: { stop: Stop }) {
@@ -128,8 +135,8 @@ function StopRow({ stop }: { stop: Stop }) {
     <li>
       <span class={`stop ${stop.place}`}><Icon name={stop.icon} size={20} flip={stop.icon === "out"} /></span>
       <span class="stop-text">
-        <strong>{stop.title}</strong>
-        <span><bdi>{stop.text}</bdi></span>
+        <strong><Whole text={stop.title} /></strong>
+        <span><bdi><Clauses text={stop.text} /></bdi></span>
       </span>
     </li>
   );
@@ -152,7 +159,7 @@ function Rules({ rules }: { rules: Owed[] }) {
     <section>
       <h3>
         {w.rules}
-        {rules.some((rule) => rule.draft) && <small>{w.draft}</small>}
+        {rules.some((rule) => rule.draft) && <small><Clauses text={w.draft} /></small>}
       </h3>
       <ul class="rules">{rules.slice(0, SHOWN).map((rule) => <RuleRow rule={rule} />)}</ul>
       {rules.length > SHOWN && (
@@ -168,12 +175,13 @@ function Rules({ rules }: { rules: Owed[] }) {
 function RuleRow({ rule }: { rule: Owed }) {
   const w = useWords();
   const { language } = store.state.settings;
+  const own = w.duties[rule.rule] ?? w.verbs[rule.verb];
   const law = rule.rule.startsWith("HOUSE.") ? w.house : citation(spoken(rule.law, language), rule.article ? [rule.article] : [], language);
   return (
     <li>
       <span class="rule-text">
-        <span lang={w.duties[rule.rule] ? language : "en"}><bdi>{w.duties[rule.rule] ?? rule.duty}</bdi></span>
-        <small>{law}</small>
+        <span lang={own ? language : "en"}><bdi><Whole text={own ?? rule.duty} /></bdi></span>
+        <small><Whole text={law} /></small>
       </span>
       <time dateTime={rule.since}>{rule.since}</time>
     </li>
@@ -227,7 +235,7 @@ function ReceiptCard({ origin }: { origin: Origin }) {
   );
 }
 
-/** The proof of a receipt, checked against the ledger's key as this device first saw it. A fresh one waits for its group. */
+/** The proof of a receipt, checked against the ledger's key as this device first saw it. A fresh one waits for the log's next signature, some seconds. */
 async function proved(receipt: Receipt): Promise<{ state: Checked; verdict: Verdict | null }> {
   const key = await gateway().call<LedgerKey>("GET", "/v1/ledger/key");
   const known = store.state.ledger;
@@ -242,7 +250,7 @@ async function proved(receipt: Receipt): Promise<{ state: Checked; verdict: Verd
       if (!known) store.set({ ledger: key });
       return { state: "proved", verdict };
     } catch (error) {
-      if (!(error instanceof GatewayError) || tries === 4) return { state: "same", verdict: null };
+      if (!(error instanceof GatewayError) || tries === 16) return { state: "same", verdict: null };
       await new Promise((later) => setTimeout(later, 500));
     }
   }

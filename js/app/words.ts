@@ -14,7 +14,7 @@ const zh = {
   copy: "复制", copied: "已复制", copyLabelled: "已复制，含标识", retry: "重试", more: "更多", edit: "编辑",
   thinkingDevice: "本机在想…", thinking: "{who}在想…", slow: "{who}较慢…", stopped: "已停止", interrupted: "在此中断", goOn: "继续",
   newText: "新内容", answering: "正在回答", answered: "回答完成，{who}", said: "你说", replied: "回答",
-  askPartner: "改由伙伴回答", copyPlain: "复制，不带标识", whyThis: "为什么由它回答",
+  noRule: "没有规则拦住它，可以再试。", askPartner: "改由伙伴回答", copyPlain: "复制，不带标识", whyThis: "为什么由它回答",
   plainTitle: "复制时去掉标识？", plainWhy: "标识告诉别人这段文字由 AI 生成。去掉之后，如果你再传播它，标识的责任由你承担；这次选择会记为一张收据。",
   plainYes: "去掉标识", plainNo: "保留标识",
   declined: "好，由{who}回答", sheetFor: "谁接收", preview: "将发出的文字", leaves: "下面是会发出的全部内容。", show: "看原文", hide: "遮住", masked: "遮住 {n} 处，不交给{partner}", none: "没有发现个人信息，请再看一眼",
@@ -30,7 +30,7 @@ const zh = {
   toolsHint: "粘贴或写下文字", noChange: "没有要改的地方。", place: "第 {i} 处，共 {n} 处", revert: "还原这处", restore: "采用这处", useAll: "全部采用", prev: "上一处", next: "下一处", into: "改为",
   spelling: "错别字", punctuation: "标点", capitalization: "大小写", grammar: "语法",
   formal: "更正式", warm: "更亲切", shorter: "更短", original: "原文", use: "用这个", undo: "撤销", run: "开始", working: "正在处理…", result: "结果", to: "译成",
-  sample: "示例数据", now: "现在", later: "稍后", summarise: "生成摘要", count: "{n} 条", openThem: "展开原文",
+  showAll: "全部显示", sample: "示例数据", now: "现在", later: "稍后", summarise: "生成摘要", count: "{n} 条", openThem: "展开原文",
   region: "地区", placeTitle: "地区与回答顺序", language: "语言", age: "年龄段", mode: "谁先回答", grants: "谁来回答", noGrants: "还没有同意过任何伙伴。", withdraw: "撤回", withdrawn: "已撤回。之后不再发给{partner}。", until: "到 {date}",
   once: "仅一次", modes: { prefer_on_device: "本机优先", only_on_device: "仅本机", prefer_in_cloud: "伙伴优先", only_in_cloud: "仅伙伴" },
   modeOff: "离线时不可用", modeNoDevice: "本机还没有模型",
@@ -52,6 +52,7 @@ const zh = {
   partners: { Doubao: "豆包", Qwen: "通义千问", "ChatGPT (OpenAI)": "ChatGPT", "Private tier": "私有云", "On device": "本机" } as Record<string, string>,
   regions: { CN: "中国大陆", EU: "欧盟", US: "美国", "US-CA": "加州", "US-CO": "科罗拉多州", "US-TX": "得州", "US-UT": "犹他州", "US-WA": "华盛顿州", UK: "英国", DE: "德国", FR: "法国", IT: "意大利", CH: "瑞士", JP: "日本", KR: "韩国", HK: "香港", MO: "澳门", TW: "台湾", SG: "新加坡", VN: "越南", IN: "印度", BR: "巴西" } as Record<string, string>,
   duties: { "CN.route": "只能用已备案的模型", "CN.notice": "公示模型名称和备案号", "CN.label": "回答必须标明由AI生成", "CN.scan": "提问和回答都要检查", "CN.partner_consent": "交给第三方须单独同意", "CN.abroad": "提问不出境", "CN.child": "不满 14 岁须监护人同意", "CN.strikes": "屡次违规会暂停服务", "CN.report": "发现违法内容须上报", "CN.label_terms": "使用条款要说明标识", "CN.logs": "网络日志至少保存六个月", "CN.complaints": "有投诉入口并说明答复时间", "CN.rights": "可以查看、复制、更正和删除", "CN.training": "四步之内可拒绝用于训练", "HOUSE.mask": "交给伙伴之前遮住个人信息", "HOUSE.scan": "提问和回答都要检查", "HOUSE.receipt": "每个回答留一张不含内容的收据" } as Record<string, string>,
+  verbs: { disclose: "告知正在与 AI 对话", "label.show": "回答标明由AI生成", "label.embed": "写入机器可读的标识", scan: "提问和回答都要检查", residency: "个人信息出境须有依据", "channel.offer": "提供投诉和行使权利的入口", "consent.require": "须先取得同意", "log.keep": "收据按规定期限保存", "route.forbid": "有的服务不得使用", "route.require": "只能用符合条件的模型", "notice.show": "公示规定的说明", "user.strike": "屡次违规会暂停服务", "optout.offer": "可以拒绝" } as Record<string, string>,
   inForce: "{date} 起", article: "第{n}条", allRules: "其余 {n} 条依据", house: "Isthmus 自己的规则",
 };
 
@@ -71,7 +72,7 @@ const en: Words = {
   copy: "Copy", copied: "Copied", copyLabelled: "Copied with its label", retry: "Retry", more: "More", edit: "Edit",
   thinkingDevice: "Thinking on device…", thinking: "{who} is thinking…", slow: "{who} is slow…", stopped: "Stopped", interrupted: "Interrupted here", goOn: "Continue",
   newText: "New", answering: "Answering", answered: "Answer finished, {who}", said: "You said", replied: "Answer",
-  askPartner: "Ask a partner instead", copyPlain: "Copy without label", whyThis: "Why this one answered",
+  noRule: "No rule stood in the way. You can try again.", askPartner: "Ask a partner instead", copyPlain: "Copy without label", whyThis: "Why this one answered",
   plainTitle: "Copy without the label?", plainWhy: "The label tells others that AI wrote this. Without it, marking the text is up to you if you pass it on. Your choice is kept as a receipt.",
   plainYes: "Leave it out", plainNo: "Keep the label",
   declined: "Fine, the {who} answers", sheetFor: "Who gets it", preview: "What leaves", leaves: "Here is exactly what would be sent.", show: "Show", hide: "Hide", masked: "{n} details masked, not given to {partner}", none: "No personal details found. Please look once more.",
@@ -87,7 +88,7 @@ const en: Words = {
   toolsHint: "Paste or write a text", noChange: "Nothing to correct.", place: "{i} of {n}", revert: "Undo this one", restore: "Use this one", useAll: "Use all", prev: "Previous", next: "Next", into: "changed to",
   spelling: "Spelling", punctuation: "Punctuation", capitalization: "Capitals", grammar: "Grammar",
   formal: "More formal", warm: "Warmer", shorter: "Shorter", original: "Original", use: "Use this", undo: "Undo", run: "Start", working: "Working…", result: "Result", to: "Into",
-  sample: "Sample data", now: "Now", later: "Later", summarise: "Summarise", count: "{n} items", openThem: "Show the originals",
+  showAll: "Show all", sample: "Sample data", now: "Now", later: "Later", summarise: "Summarise", count: "{n} items", openThem: "Show the originals",
   region: "Region", placeTitle: "Region and who answers", language: "Language", age: "Age band", mode: "Who answers first", grants: "Who answers", noGrants: "You have not agreed to any partner yet.", withdraw: "Withdraw", withdrawn: "Withdrawn. Nothing more goes to {partner}.", until: "until {date}",
   once: "once", modes: { prefer_on_device: "On device first", only_on_device: "Only on device", prefer_in_cloud: "Partner first", only_in_cloud: "Only partners" },
   modeOff: "Not available offline", modeNoDevice: "No model is on this device yet",
@@ -108,7 +109,7 @@ const en: Words = {
   kinds: { TELE: "Phone", MAIL: "Email", IDNO: "ID number", CARD: "Card", CODE: "Company code", PASS: "Passport", AUTO: "Plate", BORN: "Birthday", IPNO: "IP address", IBAN: "Account", SECR: "Secret", LINK: "Link" }, detail: "Detail",
   partners: { "ChatGPT (OpenAI)": "ChatGPT" },
   regions: { CN: "Mainland China", EU: "EU", US: "United States", "US-CA": "California", "US-CO": "Colorado", "US-TX": "Texas", "US-UT": "Utah", "US-WA": "Washington", UK: "United Kingdom", DE: "Germany", FR: "France", IT: "Italy", CH: "Switzerland", JP: "Japan", KR: "Korea", HK: "Hong Kong", MO: "Macao", TW: "Taiwan", SG: "Singapore", VN: "Vietnam", IN: "India", BR: "Brazil" },
-  duties: {}, inForce: "since {date}", article: "Art. {n}", allRules: "{n} more rules", house: "Isthmus’s own rule",
+  duties: {}, verbs: {}, inForce: "since {date}", article: "Art. {n}", allRules: "{n} more rules", house: "Isthmus’s own rule",
 };
 
 export type Language = "zh-CN" | "en";
@@ -148,7 +149,7 @@ export function shortLaw(law: string, language: Language): string {
 }
 
 export function citation(title: string, articles: string[], language: Language): string {
-  const short = /\(([A-Z]{2,})\)/.exec(title)?.[1];
+  const short = [...title.matchAll(/\(([A-Z]{2,})\)/g)].at(-1)?.[1];
   const name = language === "en" && short ? short : title;
   if (articles.length === 0) return name;
   return language === "en" ? `${name} Art. ${articles.join(", ")}` : `${name}第${articles.join("、")}条`;

@@ -250,10 +250,16 @@ export class Gateway {
         ask.onPlace?.(null);
         return reply;
       } catch (error) {
+        if (place.token && error instanceof DOMException && error.name === "AbortError") this.#leave(place);
         if (!place.token || !(error instanceof GatewayError) || error.code !== "upstream_lost" || breaks === MOST_BREAKS) throw error;
         answer = await this.#again(place, ask.signal);
       }
     }
+  }
+
+  /** Say that nobody wants the rest of a named stream, which is made to its end otherwise. What the gateway says to it changes nothing here. */
+  #leave(place: Place): void {
+    this.#send(`/v1/streams/${encodeURIComponent(place.token)}`, { method: "DELETE", keepalive: true }, {}).catch(() => undefined);
   }
 
   /** Ask for the rest of a stream, once somebody looks and a network is there. Throws GatewayError upstream_lost. */

@@ -11,6 +11,7 @@ export { changes, correctionType, type Change } from "./diff.js";
 export { configure, type Availability, type CreateCommon, type Mode, type Placement } from "./task.js";
 export type { ProofreadCorrection, ProofreadResult } from "./proofreader.js";
 export { localOrigin, type LocalAsk, type LocalModel, type LocalReply } from "./local.js";
+export { screenFor, type Screen } from "./screen.js";
 export type { LanguageDetection } from "./script.js";
 export type { LanguageModelTool, PromptMessage } from "./language-model.js";
 export { LanguageDetector, LanguageModel, Proofreader, Rewriter, Summarizer, Translator, Writer };

@@ -2,6 +2,7 @@
 
 import type { Gateway, Message, Origin } from "./gateway.js";
 import { localOrigin, type LocalModel } from "./local.js";
+import { pass, passing } from "./screen.js";
 import { availability, bare, deviceOrigin, localState, modelFor, native, placed, streamed, type Availability, type Monitor, type Placement } from "./task.js";
 
 export interface PromptMessage {
@@ -103,10 +104,6 @@ export class LanguageModel extends EventTarget {
   }
 
   promptStreaming(input: PromptInput, options: PromptOptions = {}): ReadableStream<string> {
-    if (this.#own) {
-      this.#heard(deviceOrigin());
-      return this.#own.promptStreaming(input, options);
-    }
     return streamed((onText, signal) =>
       this.#run(input, { ...options, signal: options.signal ? AbortSignal.any([options.signal, signal]) : signal }, onText),
     );
@@ -134,10 +131,7 @@ export class LanguageModel extends EventTarget {
 
   async #run(input: PromptInput, options: PromptOptions, onText?: (piece: string) => void): Promise<string> {
     this.#end.signal.throwIfAborted();
-    if (this.#own) {
-      this.#heard(deviceOrigin());
-      return this.#own.prompt(input, options);
-    }
+    if (this.#own) return this.#native(this.#own, input, options, onText);
     const asked = [...this.#messages, ...messagesOf(input)];
     if (this.#local) return this.#here(this.#local, asked, options, onText);
     for (let round = 0; ; round++) {
@@ -165,16 +159,40 @@ export class LanguageModel extends EventTarget {
     }
   }
 
+  /** The browser's own model. */
+  async #native(own: NativeSession, input: PromptInput, options: PromptOptions, heard?: (piece: string) => void): Promise<string> {
+    const { screen } = placed(this.#options);
+    pass(screen, messagesOf(input).map((each) => each.content ?? "").join("\n"));
+    this.#heard(deviceOrigin());
+    if (!heard) {
+      const said = await own.prompt(input, options);
+      pass(screen, said);
+      return said;
+    }
+    const onText = passing(screen, heard)!;
+    let whole = "";
+    const reader = own.promptStreaming(input, options).getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return whole;
+      whole += value;
+      onText(value);
+    }
+  }
+
   /** The device's own WebAssembly model. It calls no tools. */
   async #here(local: LocalModel, asked: Message[], options: PromptOptions, onText?: (piece: string) => void): Promise<string> {
+    const { screen } = placed(this.#options);
+    pass(screen, asked.map((each) => each.content ?? "").join("\n"));
     this.#heard(localOrigin(local.name, true)); // a small model's free words are never sure
     const reply = await local.chat({
       messages: fitted(asked, local.contextWindow),
       temperature: this.#options.samplingMode ? TEMPERATURE[this.#options.samplingMode] : 0.3,
       responseFormat: constraint(options.responseConstraint),
       signal: options.signal ? AbortSignal.any([options.signal, this.#end.signal]) : this.#end.signal,
-      onText,
+      onText: passing(screen, onText),
     });
+    pass(screen, reply.text);
     this.#messages = [...asked, { role: "assistant", content: reply.text }];
     return reply.text;
   }

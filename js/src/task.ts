@@ -5,12 +5,14 @@
 // 2. Each answer says who made it: `onOrigin` hears it, before the first words where one may still be replaced.
 // 3. A WebAssembly model's answer passes the quality gate. What fails goes to the gateway where the mode allows it, else
 //    it is given back and its origin says "may be off".
-// 4. Shapes and names are those of the W3C drafts (writing-assistance-apis, proofreader-api, translation-api).
+// 4. Where `screen` is given, what a device is asked and what it says passes it; a gateway screens for itself.
+// 5. Shapes and names are those of the W3C drafts (writing-assistance-apis, proofreader-api, translation-api).
 
 import { Gateway, type GatewayOptions, type Origin } from "./gateway.js";
 import { misses } from "./gate.js";
 import { localOrigin, type LocalModel } from "./local.js";
 import { render, renderPlain, unwrap, type Wish } from "./prompts.js";
+import { pass, passing, type Screen } from "./screen.js";
 
 export type Availability = "unavailable" | "downloadable" | "downloading" | "available";
 export type Mode = "prefer_on_device" | "only_on_device" | "prefer_in_cloud" | "only_in_cloud";
@@ -22,6 +24,8 @@ export interface Placement {
   /** A model of this device (isthmus/wasm). */
   local?: LocalModel;
   mode?: Mode;
+  /** What a model of the device must not be asked and must not say. */
+  screen?: Screen;
   /** Hears who answers, before the first words. */
   onOrigin?: (origin: Origin) => void;
 }
@@ -130,13 +134,14 @@ export function placed(options: Placement): Placed {
     gateway: given === undefined || given instanceof Gateway ? given : new Gateway(given),
     local: options.local ?? standing.local,
     mode: options.mode ?? standing.mode,
+    screen: options.screen ?? standing.screen,
     onOrigin: options.onOrigin ?? standing.onOrigin,
   };
 }
 
 /** The options as the browser's own API knows them. */
 export function bare(options: object & Placement): object {
-  const { gateway: _, mode: __, onOrigin: ___, local: ____, ...known } = options;
+  const { gateway: _, mode: __, onOrigin: ___, local: ____, screen: _____, ...known } = options;
   return known;
 }
 
@@ -163,8 +168,11 @@ class NativeWorker implements Worker {
     return typeof this.inner.inputQuota === "number" ? this.inner.inputQuota : Infinity;
   }
 
-  async run(input: string, options: CallOptions, onText?: (piece: string) => void): Promise<string> {
+  async run(input: string, options: CallOptions, heard?: (piece: string) => void): Promise<string> {
+    const { screen } = this.placement;
+    pass(screen, input);
     this.placement.onOrigin?.(deviceOrigin());
+    const onText = passing(screen, heard);
     const streaming = this.inner[`${this.verb}Streaming`];
     if (onText && typeof streaming === "function") {
       let whole = "";
@@ -178,7 +186,9 @@ class NativeWorker implements Worker {
       }
     }
     const once = this.inner[this.verb] as (input: string, options: CallOptions) => Promise<string>;
-    return once.call(this.inner, input, options);
+    const output = await once.call(this.inner, input, options);
+    if (typeof output === "string") pass(screen, output); // a proofreader gives an object of the person's own words
+    return output;
   }
 
   async measure(input: string, options: CallOptions): Promise<number> {
@@ -209,12 +219,15 @@ class LocalWorker implements Worker {
     const local = this.placement.local!;
     if (input.length > this.quota && this.beyond) return this.beyond.run(input, options, onText);
     if (input.length > this.quota) throw new DOMException("The text is longer than the quota.", "QuotaExceededError");
+    const { screen } = this.placement;
+    pass(screen, `${input}\n${options.context ?? ""}`);
     const signal = AbortSignal.any([this.#end.signal, ...(options.signal ? [options.signal] : [])]);
     const messages = renderPlain(this.wish, input, options.context);
     const most = room(this.wish.feature, input);
     // Words that may still be replaced by another model's are not shown as they come.
-    const reply = await local.chat({ messages, maxTokens: most, temperature: 0, signal, onText: this.beyond ? undefined : onText });
+    const reply = await local.chat({ messages, maxTokens: most, temperature: 0, signal, onText: this.beyond ? undefined : passing(screen, onText) });
     const output = unwrap(reply.text);
+    pass(screen, output);
     const { feature, language, shared, length } = this.wish;
     const context = `${shared}\n${options.context ?? ""}`;
     const wrong = misses({ feature, input, output, language, context, finish: reply.finish, length });

@@ -35,5 +35,12 @@ def test_each_region_of_the_key_says_its_label_and_its_disclosure():
     assert told["CN"]["partners"]
 
 
+def test_a_device_learns_what_to_look_for_and_a_page_what_to_show_of_the_model():
+    (told,) = regions(TABLE, Caller("k", "demo", ("CN",), "CN"))
+    assert "制毒教程" in told["terms"]
+    assert set(told["notices"]) == {"device", "private"}
+    assert told["notices"]["device"].startswith("On-device model")
+
+
 def test_a_region_that_is_gone_is_left_out():
     assert regions(TABLE, Caller("k", "demo", ("XX",), "XX")) == []
