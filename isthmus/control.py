@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -18,6 +19,7 @@ import msgspec
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
+from isthmus.core import log
 from isthmus.core.clock import Clock, SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.gateway import orders
@@ -35,6 +37,7 @@ from isthmus.web.admin.api import BODY_LIMIT, admin_app
 from isthmus.web.admin.law import PACKAGED, LawStore
 from isthmus.web.admin.office import Office
 from isthmus.web.admin.store import Store
+from isthmus.web.telemetry import Telemetry, wanted
 from isthmus.worker import forbid_core_dumps, given, report, tls
 
 SHARD = "admin"
@@ -105,10 +108,12 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    sent = telemetry(office)
     chores = [
         loop.create_task(every(SWEEP_SECONDS, doors.sweep)),
         loop.create_task(regularly(LOOK_SECONDS, office.look)),
         loop.create_task(regularly(LAW_SECONDS, lambda: keep_law(office, settings))),
+        *([] if sent is None else [loop.create_task(regularly(LOOK_SECONDS, sent.look))]),
     ]
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
@@ -117,8 +122,21 @@ async def run(settings: Settings) -> None:
     doors.drain()
     for chore in chores:
         chore.cancel()
+    if sent is not None:
+        await loop.run_in_executor(None, sent.close)
     await loop.run_in_executor(None, office.ledger.close)
     office.accounts.close()
+
+
+def telemetry(office: Office) -> Telemetry | None:
+    """Whoever sends spans and measurements, where OpenTelemetry's variables name a receiver."""
+    if not wanted(os.environ):
+        return None
+    try:
+        return Telemetry(office.home / "ledger", lambda: office.rows, office.node)
+    except ImportError:
+        log.say("telemetry_missing")
+        return None
 
 
 def server(app: App) -> Callable[[Request, Door], Coroutine[Any, Any, None]]:
@@ -150,7 +168,7 @@ async def regularly(seconds: float, act: Callable[[], None]) -> None:
         try:
             await loop.run_in_executor(None, act)
         except FAULTS as fault:
-            print(f"look failed: {type(fault).__name__}", file=sys.stderr, flush=True)
+            log.say_error("look_failed", fault)
         await asyncio.sleep(seconds)
 
 

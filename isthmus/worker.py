@@ -14,7 +14,6 @@ import signal
 import socket
 import ssl
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, Protocol
 import msgspec
 import uvloop
 
+from isthmus.core import log
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.gateway.again import socket_path
@@ -254,7 +254,7 @@ async def keep_law(corridor: Corridor, settings: Settings, stale: asyncio.Event)
         try:
             await reload(corridor, settings)
         except Refusal as refusal:
-            print(f"law not reloaded: {refusal.sentence()}", file=sys.stderr, flush=True)
+            log.say_refusal("law_not_reloaded", refusal)
 
 
 async def watched(name: str, chore: Callable[[], Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
@@ -275,7 +275,7 @@ async def watched(name: str, chore: Callable[[], Coroutine[Any, Any, None]], sto
             return  # it had an end, and came to it
         broke.append(loop.time())
         ends = len(broke) == BREAKS and broke[-1] - broke[0] < MINUTE
-        print(f"chore_broke chore={name} then={'end' if ends else 'again'}", file=sys.stderr, flush=True)
+        log.say("chore_broke", chore=name, then="end" if ends else "again")
         report(loop, {"exception": error})
         if ends:
             stop.set()
@@ -311,11 +311,8 @@ async def drained(doors: Doors) -> None:
 def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """An error nobody handled: its type and place, never its message, which may quote content."""
     error = context.get("exception")
-    if error is None:
-        return
-    frames = traceback.extract_tb(error.__traceback__)
-    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    print(f"unhandled {type(error).__name__} at {place}", file=sys.stderr, flush=True)
+    if error is not None:
+        log.say_error("unhandled", error)
 
 
 if __name__ == "__main__":

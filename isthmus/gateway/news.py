@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from isthmus.core import log
 from isthmus.core.consent import Consent
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
@@ -123,7 +123,7 @@ class News:
             found = await self._loop.run_in_executor(self._looking, self._find, self._version)
         except SQLAlchemyError as error:
             # What is known goes on to hold; deadlines and streams must not end with one failed look.
-            print(f"accounts cannot be read: {type(error).__name__}", file=sys.stderr, flush=True)
+            log.say("accounts_unread", error=type(error).__name__)
             return
         if found is not None:
             self._version = found.version

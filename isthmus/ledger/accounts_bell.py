@@ -9,12 +9,13 @@ SQLite, nothing rings; looking is all there is then.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+
+from isthmus.core import log
 
 CHANNEL = "isthmus_accounts"  # as `_listen` says it, too: SQL is not made from text here
 _LISTEN_S = 1.0  # how long one wait for a note lasts; the end is noticed between two
@@ -46,7 +47,7 @@ class Bell:
                     self._listen(connection)
             except psycopg.Error as error:
                 if not self._told:
-                    print(f"accounts do not ring: {type(error).__name__}", file=sys.stderr, flush=True)
+                    log.say("accounts_bell_lost", error=type(error).__name__)
                 self._told = True
             self._end.wait(_AGAIN_S)
 

@@ -68,5 +68,5 @@ def test_a_file_that_cannot_be_read_leaves_the_running_law_in_force(scripted, ow
     put(own, "mode = 'holiday'")
     scripted.node.reload()
     log = scripted.home / "run" / "w0.log"
-    assert until(lambda: "law not reloaded" in log.read_text("utf-8"))
+    assert until(lambda: "law_not_reloaded" in log.read_text("utf-8"))
     assert lawful(scripted, "private") == 200

@@ -1,6 +1,7 @@
 """News from the accounts: everything written before somebody asks is known when the answer comes."""
 
 import asyncio
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -177,7 +178,8 @@ def test_accounts_that_cannot_be_read_leave_what_is_known_in_force(accounts, mon
         return known == len(ring)
 
     assert run(accounts, talk)
-    assert capsys.readouterr().err == "accounts cannot be read: OperationalError\n"
+    said = json.loads(capsys.readouterr().err)
+    assert (said["event"], said["error"]) == ("accounts_unread", "OperationalError")
 
 
 def stopped(accounts, monkeypatch, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -59,7 +60,8 @@ def test_a_lost_connection_is_made_again_and_whoever_missed_something_hears_it(p
         assert heard.acquire(timeout=WAIT_S)
     bell.close()
     assert len(lost) == 2
-    assert capsys.readouterr().err == "accounts do not ring: OperationalError\n" * 2
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["error"]) for line in said] == [("accounts_bell_lost", "OperationalError")] * 2
 
 
 def test_a_server_that_is_away_is_told_once(heard, capsys):
@@ -75,7 +77,8 @@ def test_a_server_that_is_away_is_told_once(heard, capsys):
     for _ in range(3):
         assert tries.acquire(timeout=WAIT_S)
     bell.close()
-    assert capsys.readouterr().err == "accounts do not ring: OperationalError\n"
+    said = json.loads(capsys.readouterr().err)
+    assert (said["event"], said["error"]) == ("accounts_bell_lost", "OperationalError")
     assert not heard.acquire(blocking=False)
 
 
