@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +77,7 @@ _EXAMPLES = {
         ("这二天非长冷，出门带冒子，别感帽。", "这两天非常冷，出门戴帽子，别感冒。"),
     ),
 }  # fmt: skip
+_SENTENCES = re.compile(r"[^\n.!?。！？；]*[\n.!?。！？；]*\s*")
 _PIECES = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)*|\d+|\s+|.", re.DOTALL)
 _WHY = {
     "spelling": {"en": "The word is spelt this way.", "zh": "此处应为这个字词。"},
@@ -108,16 +111,27 @@ def parse(task: Task, text: str) -> Proofread:
 
 
 def differences(source: str, corrected: str) -> list[Correction]:
-    """What turns `source` into `corrected`, in words (Chinese: characters), neighbours in one."""
-    left, right = _PIECES.findall(source), _PIECES.findall(corrected)
-    starts = [0]
-    for piece in left:
-        starts.append(starts[-1] + len(piece))
-    found = []
+    """What turns `source` into `corrected`, in words (Chinese: characters), neighbours in one.
+
+    Sentences are compared first: comparing all words of a long text with each other takes minutes.
+    """
+    return [
+        Correction(start + at, start + at + len(word), instead)
+        for start, before, after in _changes(_SENTENCES.findall(source), _SENTENCES.findall(corrected))
+        for at, word, instead in _changes(_PIECES.findall(before), _PIECES.findall(after))
+    ]
+
+
+def _changes(left: list[str], right: list[str]) -> Iterator[tuple[int, str, str]]:
+    """Where pieces differ: the place in the joined `left`, what stands there, and what stands in `right` instead."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+    at = sum(map(len, left[:same]))
+    left, right = left[same:], right[same:]
+    done = 0
     for tag, from_, to, new_from, new_to in difflib.SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        at, done = at + sum(map(len, left[done:from_])), from_
         if tag != "equal":
-            found.append(Correction(starts[from_], starts[to], "".join(right[new_from:new_to])))
-    return found
+            yield at, "".join(left[from_:to]), "".join(right[new_from:new_to])
 
 
 def kind_of(before: str, after: str) -> Kind:

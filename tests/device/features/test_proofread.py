@@ -22,11 +22,18 @@ def applied(source: str, corrections) -> str:
 @pytest.mark.parametrize(("source", "corrected"), [
     ("I has a apple", "I have an apple."), ("他跑的很快", "他跑得很快。"), ("  lead and tail  ", "Lead and tail."),
     ("same", "same"), ("a b c", "c b a"),
+    ("One. Too. Three!\nFour", "One. Two! Three.\n\nFive. Six"), ("他来了。我去在。", "他来了，我再去。"), (". . .", "."),
 ])  # fmt: skip
 def test_corrections_turn_the_source_into_the_corrected_text(task, source: str, corrected: str) -> None:
     value = FEATURE.parse(task("proofread", source), corrected)
     assert applied(source, value.corrections) == value.corrected_input
     assert value.corrected_input.strip() == corrected
+
+
+def test_a_long_text_is_compared_sentence_by_sentence() -> None:
+    source = " ".join(f"The roof of house {number} leaks." for number in range(2000)) + " She recieved it. Nobody knew."
+    (found,) = differences(source, source.replace("recieved", "received"))
+    assert source[found.start_index : found.end_index] == "recieved"
 
 
 def test_a_word_is_the_smallest_correction() -> None:
