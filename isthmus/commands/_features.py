@@ -25,6 +25,8 @@ from isthmus.device.orchestrator import MODES
 from isthmus.device.result import Result
 from isthmus.device.voice import Voice
 
+LONGEST_NAME = 1024  # a longer argument is a text, not the path of a file
+ENDINGS = frozenset((".txt", ".md", ".eml", ".csv", ".json", ".html", ".log", ".rst", ".srt"))
 Text = Annotated[str, typer.Argument(help="A text, the path of a file, or - for standard input.")]
 Mode = Annotated[str, typer.Option(help=f"One of {', '.join(MODES)}.")]
 Region = Annotated[str, typer.Option(help="Region whose law applies (with a running node: else the key's own).")]
@@ -38,15 +40,29 @@ Output = Annotated[
 
 
 def read(text: str) -> str:
-    """What a person named: a file's content, standard input, or the words themselves. Raises Refusal usage."""
-    if text == "-":
-        return sys.stdin.read()
+    """What a person named: a file's content, standard input, or the words themselves.
+
+    Raises Refusal usage: for what is no UTF-8 text, and for one word that is the name of a file which is not there.
+    """
     try:
+        if text == "-":
+            return _decoded(sys.stdin.buffer.read())
         path = Path(text)
-        if len(text) < 1024 and path.is_file():
-            return path.read_text("utf-8")
+        if len(text) < LONGEST_NAME and path.is_file():
+            return _decoded(path.read_bytes())
     except (OSError, ValueError):
-        raise Refusal("usage", reason="The file cannot be read as UTF-8 text.") from None
+        what = "Standard input" if text == "-" else "The file"
+        raise Refusal("usage", reason=f"{what} cannot be read as UTF-8 text.") from None
+    if path.suffix.lower() in ENDINGS and not text.split()[1:]:
+        raise Refusal("usage", reason=f"There is no file {text}. A text of several words is taken as it stands.")
+    return text
+
+
+def _decoded(raw: bytes) -> str:
+    """Text from bytes, without the mark that some editors put before it. Raises ValueError."""
+    text = raw.decode("utf-8-sig")
+    if "\0" in text:
+        raise ValueError("this is no text")
     return text
 
 

@@ -42,12 +42,20 @@ def command(
     chat = Chat(make, region, system, live=not as_json)
     with chat:
         if text or as_json or not sys.stdin.isatty():
-            for message in [text] if text else [line.strip() for line in sys.stdin if line.strip()]:
+            for message in [text] if text else _lines():
                 chat.take(message)
         else:
             chat.converse()
     if as_json:
         print(msgspec.json.encode({"turns": [result.document() for result in chat.results]}).decode())
+
+
+def _lines() -> list[str]:
+    """What stands on standard input, without empty lines. Raises Refusal usage."""
+    try:
+        return [line.strip() for line in sys.stdin if line.strip()]
+    except UnicodeDecodeError:
+        raise Refusal("usage", reason="Standard input cannot be read as UTF-8 text.") from None
 
 
 class Chat:

@@ -64,6 +64,16 @@ class _Chunk(Withheld, msgspec.Struct):
     error: Error | None = None
 
 
+class _Engines(msgspec.Struct):
+    """What an engine says of a request that it does not take; only its kind is read."""
+
+    type: str = ""
+
+
+class _Untaken(msgspec.Struct):
+    error: _Engines = msgspec.field(default_factory=_Engines)
+
+
 class Called(Withheld, msgspec.Struct):
     """A tool that the model wants: its name and its arguments as JSON text."""
 
@@ -241,6 +251,9 @@ class Voice:
             error = None
         if error is not None:
             return self._told(error)
+        if self.own and _too_long(raw):
+            reason = "The text is longer than this device's model can read at once. Shorten it, or name a gateway."
+            return Refusal("usage", reason=reason)
         if status == http.HTTPStatus.BAD_REQUEST:
             return Refusal("upstream_rejected", route=self._name, status=status)
         return Refusal("upstream_unavailable", route=self._name, retry_after=1)
@@ -250,6 +263,13 @@ class Voice:
             return Refusal("upstream_broken", route=self._name)
         words = error.message or "The gateway refused without a word."
         return Refused(error.code or "upstream_broken", words, error.isthmus)
+
+
+def _too_long(raw: bytes) -> bool:
+    try:
+        return msgspec.json.decode(raw, type=_Untaken).error.type == "exceed_context_size_error"
+    except msgspec.DecodeError:
+        return False
 
 
 def _add_call(said: Said, call: _Call) -> None:

@@ -49,6 +49,13 @@ def test_a_pipe_gives_one_document_with_all_turns(isthmus, monkeypatch):
     assert [turn["text"] for turn in json.loads(out)["turns"]] == ["Hello there.", "Fine."]
 
 
+def test_a_pipe_of_bytes_that_are_no_text_is_refused(isthmus, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"))
+    code, _, err = isthmus("chat", says=("Hello there.",))
+    assert code == 2
+    assert "cannot be read as UTF-8 text" in err
+
+
 def test_the_conversation_knows_its_commands(isthmus, types):
     types("/why", "Hi", "/why", "/receipt", "/history", "/region us-ca", "", "/help", "/quit", "never said")
     code, out, err = isthmus("chat", says=("Hello there.",))

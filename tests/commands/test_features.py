@@ -26,13 +26,46 @@ def home(tmp_path, monkeypatch):
 def test_a_text_is_words_or_a_file_or_standard_input(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a.txt"
     path.write_text("from a file", "utf-8")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("from stdin"))
+    monkeypatch.setattr(sys, "stdin", piped(b"from stdin"))
     assert [_features.read(text) for text in ("words", str(path), "-")] == ["words", "from a file", "from stdin"]
     assert _features.read("long " * 400).startswith("long")
     path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(Refusal) as refused:
         _features.read(str(path))
     assert refused.value.code == "usage"
+
+
+def piped(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+
+
+def refused(text: str) -> str:
+    with pytest.raises(Refusal) as found:
+        _features.read(text)
+    assert found.value.code == "usage"
+    return found.value.sentence()
+
+
+def test_what_is_no_text_is_refused_wherever_it_comes_from(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    assert "cannot be read as UTF-8 text" in refused(str(path))
+    path.write_bytes(b"a\0b")
+    assert "cannot be read as UTF-8 text" in refused(str(path))
+    monkeypatch.setattr(sys, "stdin", piped(b"\xff\xfe"))
+    assert "Standard input" in refused("-")
+
+
+def test_the_mark_that_editors_put_first_is_no_part_of_the_text(tmp_path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("你好", "utf-8-sig")
+    assert _features.read(str(path)) == "你好"
+
+
+def test_a_file_that_is_not_there_is_no_text(tmp_path) -> None:
+    assert "There is no file" in refused(str(tmp_path / "minutes.md"))
+    assert _features.read("Please open minutes.txt") == "Please open minutes.txt"
+    assert _features.read("example.com") == "example.com"
 
 
 def settings(**given):

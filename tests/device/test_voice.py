@@ -155,6 +155,15 @@ def test_an_error_is_the_gateways_own_and_an_engines_words_stay_away(wire, tier:
     assert ("Agree first." in refused.value.sentence()) == (tier == "partner")
 
 
+def test_a_text_that_does_not_fit_the_model_is_told_in_words(wire) -> None:
+    wire.status, wire.done = 400, False
+    wire.events = [json.dumps({"error": {"code": 400, "message": "m", "type": "exceed_context_size_error"}}).encode()]
+    with pytest.raises(Refusal) as refused:
+        heard(wire.voice())
+    assert refused.value.code == "usage"
+    assert "longer than this device's model can read" in refused.value.sentence()
+
+
 @pytest.mark.parametrize(("tier", "code"), [("private", "content_blocked"), ("device", "upstream_broken")])
 def test_an_error_inside_a_stream_is_an_error(wire, tier: str, code: str) -> None:
     wire.events = [delta("Hi"), {"error": {"message": "Stopped.", "code": "content_blocked"}}]
