@@ -39,14 +39,14 @@ TASKS = {
         "把下面这段话翻译成英文：\n{}",
         "请改正下面文字中的错别字，只输出改好的文字：\n{}",
         "把下面的信息列成要点：\n{}",
-        "根据下面的内容写一封简短的邮件，要写上全部联系方式和号码：\n{}",
+        "把下面的话写成一封简短的邮件，每个号码都照原样写上：\n{}",
     ),
     "en": (
         "Make this more polite and keep every detail:\n{}",
         "Translate this into Chinese:\n{}",
         "Correct the spelling of this text and print only the text:\n{}",
         "Turn this into a bulleted list:\n{}",
-        "Write a short email from these notes; it must hold all contacts and numbers:\n{}",
+        "Write a short email that passes these notes on, with every number as it stands:\n{}",
     ),
 }
 FRAMES = {
@@ -120,10 +120,11 @@ def away(prompt: str) -> dict:
 
 
 def run(asked: argparse.Namespace, kept: Path) -> list[dict]:
-    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.exists() else []
-    todo = prompts(asked.seed, asked.count)[len(rows) :]
+    asked_for = prompts(asked.seed, asked.count)
+    rows = {row["n"]: row for row in read(kept) if row["n"] < asked.count and same(row, asked_for[row["n"]])}
+    todo = [{"n": n, **away(prompt)} for n, prompt in enumerate(asked_for) if n not in rows]  # one thread scans
     if not todo or not asked.minutes:
-        return rows
+        return list(rows.values())
     config = load()
     index = json.loads((config.models / "index.json").read_text("utf-8"))
     model = config.models / "sha256" / index[asked.model]["sha256"]
@@ -134,14 +135,24 @@ def run(asked: argparse.Namespace, kept: Path) -> list[dict]:
         kept.open("a", encoding="utf-8") as out,
     ):
         engine.wait_ready()
-        while todo and time.monotonic() < until:
-            batch, todo = todo[: 2 * SLOTS], todo[2 * SLOTS :]
-            sent = [away(prompt) for prompt in batch]  # one thread scans
-            for row, answer in zip(sent, pool.map(lambda row: ask(engine, row["sent"]), sent), strict=True):
-                rows.append({**row, "answer": answer})
-                out.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+
+        def answer(row: dict) -> dict | None:
+            return {**row, "answer": ask(engine, row["sent"])} if time.monotonic() < until else None
+
+        for row in filter(None, pool.map(answer, todo)):
+            rows[row["n"]] = row
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
-    return rows
+    return list(rows.values())
+
+
+def read(kept: Path) -> list[dict]:
+    return [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.exists() else []
+
+
+def same(row: dict, prompt: str) -> bool:
+    """Whether a kept answer is to this prompt: its task's words are the same (details are drawn from the seed)."""
+    return row["sent"].partition("\n")[0] == prompt.partition("\n")[0]
 
 
 def report(rows: list[dict]) -> dict:
