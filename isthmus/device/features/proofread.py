@@ -79,6 +79,7 @@ _EXAMPLES = {
 }  # fmt: skip
 _SENTENCES = re.compile(r"[^\n.!?。！？；]*[\n.!?。！？；]*\s*")
 _PIECES = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)*|\d+|\s+|.", re.DOTALL)
+_PARTICLES = frozenset("的了地得着过们在是")
 _WHY = {
     "spelling": {"en": "The word is spelt this way.", "zh": "此处应为这个字词。"},
     "punctuation": {"en": "The punctuation belongs this way.", "zh": "此处标点应如此。"},
@@ -174,6 +175,18 @@ def none_left(task: Task, value: Proofread) -> str:
     return f"{len(left)} known mistakes are left" if left else ""
 
 
+def none_dropped(task: Task, value: Proofread) -> str:
+    """No Chinese character is left out, but for particles: a wrong one is replaced, a misplaced one comes back."""
+    back = "".join(each.correction for each in value.corrections)
+    gone = 0
+    for each in value.corrections:
+        before = [sign for sign in task.text[each.start_index : each.end_index] if _is_han(sign)]
+        after = [sign for sign in each.correction if _is_han(sign)]
+        if len(after) < len(before):
+            gone += sum(sign not in back and sign not in _PARTICLES for sign in before)
+    return f"{gone} characters are left out" if gone else ""
+
+
 def show(task: Task, value: Proofread) -> str:
     return value.corrected_input
 
@@ -193,6 +206,7 @@ FEATURE = Feature(
         gate.close_to_source(0.6),
         gate.names_kept,
         none_left,
+        none_dropped,
     ),
     at_once=220,
     long="join",

@@ -7,7 +7,7 @@ import pytest
 
 from isthmus.device import gate
 from isthmus.device.device import make_task
-from isthmus.device.features.proofread import FEATURE, Proofread, differences, kind_of, none_left
+from isthmus.device.features.proofread import FEATURE, Proofread, differences, kind_of, none_dropped, none_left
 from isthmus.device.voice import Said
 
 
@@ -98,6 +98,15 @@ def test_an_answer_with_a_word_that_the_model_was_torn_over_is_doubtful(task) ->
     assert gate.examine(asked, value, Said(logprobs=[-0.1, -0.7, -0.1])) == []
     (reason,) = gate.examine(asked, value, Said(logprobs=[-0.01] * 30 + [-1.2]))
     assert reason.startswith(gate.TORN)
+
+
+@pytest.mark.parametrize(("source", "corrected", "whole"), [
+    ("我下个月要出差。", "我下个月出差。", False), ("吃个便饭。", "吃个饭。", False), ("忘在车了上。", "忘在车上了。", True), ("我们要爱户它。", "我们要爱护它。", True),
+    ("他跑的的很快。", "他跑得很快。", True), ("他来", "他来了。", True), ("The the end", "The end.", True),
+])  # fmt: skip
+def test_a_correction_leaves_no_word_out(task, source: str, corrected: str, whole: bool) -> None:
+    asked = task("proofread", source)
+    assert (none_dropped(asked, FEATURE.parse(asked, corrected)) == "") is whole
 
 
 def test_free_writing_may_choose_among_words(task) -> None:
