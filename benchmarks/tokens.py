@@ -4,7 +4,7 @@
 
 FOLDER holds vocabularies under the names below; each ships in a package: o200k and deepseek and claude in litellm's
 wheel (litellm_core_utils/tokenizers), qwen in dashscope's (resources/qwen.tiktoken). Needs tiktoken and tokenizers.
-Printed per family: tokens in a thousand characters that fit best, and how far whole texts are off with RATES.
+Printed per family: tokens in a thousand characters that fit best, and how far whole texts are off by the rates here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import tomllib
 from pathlib import Path
 from statistics import median
 
-from isthmus.policy.estimate import RATES, tokens
+from isthmus.partners.tokenizers import families
+from isthmus.policy.estimate import tokens
 
 FILES = {"openai": "o200k.tiktoken", "qwen": "qwen.tiktoken", "deepseek": "deepseek.json", "claude": "claude.json"}
 _PATTERN = (  # how both families cut a text before they merge
@@ -80,7 +81,7 @@ def main(folder: Path) -> None:
             abs(tokens(len(text), len(text.encode()), family) / count(text) - 1) for text in (*english, *chinese)
         )
         print(
-            f"| {family} | {plain:.0f} ({RATES[family][0]}) | {median(other):.0f} ({RATES[family][1]}) "
+            f"| {family} | {plain:.0f} ({families()[family].ascii}) | {median(other):.0f} ({families()[family].other}) "
             f"| {median(off):.0%} | {off[int(len(off) * 0.95)]:.0%} |"
         )
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from isthmus.core.secret import Withheld
+from isthmus.core.wire import Usage
 
 if TYPE_CHECKING:
     from isthmus.core.consent import Consent
     from isthmus.core.decision import Decision, Plan
-    from isthmus.core.wire import Ask, Usage
+    from isthmus.core.wire import Ask
 
 
 class Caller(msgspec.Struct):
@@ -37,13 +38,44 @@ class Caller(msgspec.Struct):
     limited: bool = False
 
 
+class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a partner counts for an attempt that did not give the (whole) answer: tokens, and `cost` as in a receipt.
+
+    `estimated`: counted here. `billed`: its words were shown, so it is part of the receipt's own usage and cost; what
+    showed nothing is the operator's.
+    """
+
+    usage: Usage
+    cost: str = ""
+    estimated: bool = False
+    billed: bool = False
+
+
 class Attempt(msgspec.Struct, frozen=True):
-    """One try at one route. `outcome`: answered | skipped | unavailable | timeout | busy | refused | broken | lost."""
+    """One try at one route. `outcome`: answered | skipped | unavailable | timeout | busy | refused | broken | lost |
+    continued (it broke off, and a later one went on) | outrun (a later one was faster). `spent` stands there only when
+    the attempt cost something beside the answer.
+    """
 
     route: str
     outcome: str
     code: str = ""
     us: int = 0
+    spent: Spent | msgspec.UnsetType = msgspec.UNSET
+
+
+class Before(msgspec.Struct):
+    """The first part of an answer that another route went on with: what it used, its cost in micro-units and their
+    currency, whose it was, and how many characters of it were shown. `added`: the answer's cost holds it already.
+    """
+
+    usage: Usage
+    cost: tuple[int, str] | None
+    estimated: bool
+    route: str
+    badge: str
+    characters: int
+    added: bool = False
 
 
 class Exchange(Withheld, msgspec.Struct, eq=False):
@@ -54,7 +86,9 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     aborted (the caller left), failed. `relies` holds the consents it rests on, which may be withdrawn while it streams.
     `blocked` is the category of a moderation hit, never the text. `resume`: the caller wants to be able to take its
     stream up again. `reserved` is what policy.quota holds for it, `cost` micro-units and their currency; `estimated`
-    says that tokens were counted here, from `out_chars` characters and `out_bytes` bytes (UTF-8) of answer text.
+    says that tokens were counted here, from `heard`, what a partner said (channel, texts of its events), or from
+    `out_chars` characters and `out_bytes` bytes (UTF-8) of it that were released. `continues`: should its stream break
+    off, the caller wants another route to go on with it; `before` is then the part that was said before.
     """
 
     id: str
@@ -90,7 +124,11 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     estimated: bool = False
     out_chars: int = 0
     out_bytes: int = 0
+    heard: list[tuple[str, list[str]]] | None = None
+    continues: bool = False
+    before: Before | None = None
     dropped: tuple[str, ...] = ()
+    personal: bool = True
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""

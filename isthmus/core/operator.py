@@ -16,6 +16,7 @@ import msgspec
 from isthmus.core.errors import Refusal
 
 REHEARSAL = "rehearsal"
+_LONGEST_S = 60.0
 
 REHEARSAL_TOML = """\
 # operator.toml: what only you, the operator, can know. Nothing here is a secret; partner keys stay in the environment.
@@ -32,6 +33,9 @@ location = "rehearsal"            # country of your private tier; "rehearsal" co
 
 [ledger]
 ack = "queued"                    # "durable": an answer's last byte waits until its receipt is on disk
+
+[hedge]
+streams = false                   # true: a stream that is slow to begin is asked of the next lawful route as well
 
 [region.CN]
 registration = "rehearsal"        # number of the API registration or service filing (Interim Measures Art 17)
@@ -125,6 +129,15 @@ class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ack: str = "queued"
 
 
+class Hedge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether a stream that is slow to begin is asked of the next lawful route as well (`streams`), and after how many
+    seconds at the soonest (`least_s`). Both may have to be paid.
+    """
+
+    streams: bool = False
+    least_s: float = 0.3
+
+
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`mode` is "rehearsal" or "production". `location`: ISO country code of the private tier.
 
@@ -142,6 +155,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minors: tuple[str, ...] = ()
     region: Mapping[str, Facts] = {}
     ledger: Ledger = Ledger()
+    hedge: Hedge = Hedge()
 
     def facts(self, region: str) -> Facts:
         """Facts for `region`; empty when the operator said nothing."""
@@ -191,6 +205,10 @@ def parse(text: str, where: str, over: Operator | None = None) -> Operator:
         raise Refusal("bad_law", reason=f'{where}: mode is "rehearsal" or "production"')
     if operator.ledger.ack not in ("queued", "durable"):
         raise Refusal("bad_law", reason=f'{where}: ledger.ack is "queued" or "durable"')
+    if not 0.0 < operator.hedge.least_s <= _LONGEST_S:
+        raise Refusal(
+            "bad_law", reason=f"{where}: hedge.least_s is a number of seconds, above 0 and at most {_LONGEST_S:g}"
+        )
     for region, facts in operator.region.items():
         _check(f"{where}: region.{region}", facts)
     return operator

@@ -423,11 +423,20 @@ class ExactChunk(Chunk):
     choices: list[ExactChunkChoice] = []  # type: ignore[assignment]  # read, never written to
 
 
+class FirstPart(msgspec.Struct):
+    """Who said the first `characters` of an answer that another route went on with, as shown to the caller."""
+
+    route: str
+    badge: str
+    characters: int
+
+
 class Origin(msgspec.Struct):
     """The `isthmus` object of every answer: who answered, under which decision, with what owed to the reader.
 
     `source` is device, private or partner. `badge` is the words to show. `receipt` finds the proof. `dropped` names the
-    request's fields that the route's wire has no word for; it stands there only when there are any.
+    request's fields that the route's wire has no word for, `continued` who said the first part of an answer that broke
+    off and went on elsewhere; they stand there only when there are any.
     """
 
     route: str
@@ -444,3 +453,4 @@ class Origin(msgspec.Struct):
     masked: dict[str, int] = {}
     blocked: str = ""
     dropped: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    continued: list[FirstPart] | msgspec.UnsetType = msgspec.UNSET

@@ -6,7 +6,7 @@ model      per model (or "*", every model) a list of prices, each `since` a day 
 input, output, cached, reasoning   per million tokens, as decimal text: a price is never a float
 above      a tier: from so many prompt tokens on, the whole request is priced by it
 output_most  the longest answer, in tokens, that the partner gives
-tokenizer  the family by which tokens are estimated where the partner counted none (policy.estimate)
+tokenizer  the family by which tokens are estimated where the partner counted none (partners.tokenizers)
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import msgspec
 
 from isthmus.core.errors import Refusal
 from isthmus.core.places import is_place
+from isthmus.partners.tokenizers import families
 
 SCHEMA = "isthmus.prices/1"
 DATA = Path(__file__).parent / "prices"
 ANY = "*"
-FAMILIES = ("bytes", "openai", "qwen", "deepseek", "claude")
 _AMOUNT = re.compile(r"\d{1,6}(\.\d{1,6})?")
 _MICRO = 1_000_000
 
@@ -127,8 +127,8 @@ def read(file: str, raw: bytes) -> dict[str, tuple[Price, ...]]:
         _refuse(file, "currency is three capital letters (ISO 4217)")
     if any(part < 0 for part in found.percent.values()) or not all(map(is_place, found.percent)):
         _refuse(file, "percent: a place (two capital letters, EU, EEA) and what it adds, 0 or more")
-    if found.tokenizer not in FAMILIES:
-        _refuse(file, f"tokenizer {found.tokenizer!r} is not known. Allowed: {', '.join(FAMILIES)}")
+    if found.tokenizer not in families():
+        _refuse(file, f"tokenizer {found.tokenizer!r} is not known. Allowed: {', '.join(families())}")
     prices = {}
     for model, dated in found.model.items():
         days = [each.since for each in dated]

@@ -55,6 +55,8 @@ class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     fixed           request fields that are always sent, whatever a caller says, e.g. {store = false}
     stream_usage    last: usage is asked for; each: cumulative usage on every chunk, too (Ark); unasked: it comes anyway
     auth            the header that carries the key; a header other than Authorization takes it without "Bearer"
+    prefill         the field of a message that asks for an unfinished answer to be continued (Qwen: partial, Mistral:
+                    prefix); "" where the last message being the assistant's says it (Ark, llama.cpp, Anthropic)
     mark            it marks its pictures by a switch called watermark, which is always sent as true
     """
 
@@ -66,6 +68,7 @@ class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     stream_usage: Literal["last", "each", "unasked"] = "last"
     auth: str = "Authorization"
     mark: bool = False
+    prefill: Literal["", "partial", "prefix"] = ""
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,25 +1,25 @@
 """Tokens, counted here: where a partner's own count did not arrive, and as a bound before anything is sent.
 
-An estimate knows two classes of characters: ASCII, of which several make a token, and the rest, of which one is about a
-token. How many, differs by the tokenizer's family; docs/money.md has the table, and the command that measures it.
+count(...)    as the route's family of tokenizers does, to the token, where its vocabulary is installed; slow
+usage(ex)     from two classes of characters: ASCII, of which several make a token, and the rest, of which one is
+              about a token; how many, differs by family (partners/tokenizers; docs/money.md has the table)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from isthmus.core.exchange import Exchange
 from isthmus.core.wire import Usage
+from isthmus.partners.tokenizers import Counter, counter, families
 
-# Tokens in a thousand characters, per family: ASCII characters, other characters. Measured by benchmarks/tokens.py.
-RATES = {
-    "bytes": (270, 1150),
-    "openai": (235, 830),
-    "qwen": (240, 690),
-    "deepseek": (240, 645),
-    "claude": (245, 1150),
-}
 _MESSAGE = 6  # tokens around one message: role, separators
 _AROUND = 64  # tokens that a partner's template may add once
 _WORDS = ("messages", "tools", "response_format", "tool_choice")
+_SLACK = 4  # tokens by which two ways of counting one text may differ
+_generic = msgspec.json.Decoder()
 
 
 def tokens(chars: int, size: int, family: str) -> int:
@@ -29,8 +29,8 @@ def tokens(chars: int, size: int, family: str) -> int:
     within a half.
     """
     other = min(chars, (size - chars + 1) // 2)
-    ascii_rate, other_rate = RATES[family]
-    return -(-((chars - other) * ascii_rate + other * other_rate) // 1000)
+    rates = families()[family]
+    return -(-((chars - other) * rates.ascii + other * rates.other) // 1000)
 
 
 def usage(ex: Exchange, family: str) -> Usage:
@@ -40,6 +40,37 @@ def usage(ex: Exchange, family: str) -> Usage:
     prompt = tokens(chars, len(said), family) + _MESSAGE * len(ex.ask.messages)
     answer = tokens(ex.out_chars, ex.out_bytes, family)
     return Usage(prompt, answer, prompt + answer)
+
+
+def asked(ex: Exchange) -> tuple[bytes, bytes]:
+    """What the route was sent, as far as a model reads it: the messages (JSON), and the tools beside them."""
+    fields = ex.ask.fields
+    return ex.rewritten or bytes(fields["messages"]), bytes(fields.get("tools", b""))
+
+
+def count(question: tuple[bytes, bytes], said: Sequence[Sequence[str]], family: str) -> Usage | None:
+    """The tokens of a question (see `asked`) and of what was said of its answer: texts of events, by channel.
+
+    None where its vocabulary is not installed. Takes up to a second the first time and a few milliseconds later: never
+    on the event loop. How a partner shows tools to its models is not known; here they count as the text they are.
+    """
+    found = counter(family)
+    if found is None:
+        return None
+    messages, tools = question
+    prompt = found.question(_generic.decode(messages)) + found.text(tools.decode("utf-8", "replace"))
+    answer = sum(_answer(found, pieces) for pieces in said)
+    return Usage(prompt, answer, prompt + answer)
+
+
+def _answer(found: Counter, pieces: Sequence[str]) -> int:
+    """Tokens of a channel. Engines let an event go when a token ends, so each event is counted by itself: where a text
+    breaks off, its last blanks alone do not tell how they were cut. Whoever cuts events otherwise, as the much larger
+    sum then shows, is counted by the whole text.
+    """
+    whole = found.text("".join(pieces))
+    each = sum(map(found.text, pieces))
+    return each if each <= whole + _SLACK + whole // 50 else whole
 
 
 def hear(ex: Exchange, text: str) -> None:

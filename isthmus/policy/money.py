@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from isthmus.core.decision import Route
-from isthmus.core.exchange import Exchange
-from isthmus.core.wire import Usage
+from isthmus.core.exchange import Before, Exchange
+from isthmus.core.wire import CompletionDetails, PromptDetails, Usage
 from isthmus.partners.prices import Price, PriceBook, Tier
 from isthmus.policy import estimate
 
@@ -66,10 +66,12 @@ def charge(ex: Exchange, prices: Mapping[str, Price]) -> tuple[int, int]:
     """Tokens and micro-units that a finished exchange used; `cost`, `usage` and `estimated` of it are set.
 
     What nobody answered costs nothing. Where the partner's count did not arrive (the caller left, the partner broke
-    off), tokens are estimated and the receipt says so.
+    off), tokens are estimated and the receipt says so. Of an answer in two parts (`ex.before`) the second is returned,
+    and both together are set.
     """
     plan = ex.plan
-    if plan is None or ex.outcome not in _SPENT:
+    before = ex.before
+    if plan is None or ex.outcome not in _SPENT or (before is not None and before.added):
         return 0, 0
     route = plan.route
     price = prices.get(route.name)
@@ -78,11 +80,36 @@ def charge(ex: Exchange, prices: Mapping[str, Price]) -> tuple[int, int]:
         usage = ex.usage = estimate.usage(ex, "bytes" if price is None else price.tokenizer)
         ex.estimated = True
     tokens = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
-    if price is None:
-        return tokens, 0
-    micros = cost(price, usage)
-    ex.cost = (micros, price.currency)
+    micros = 0
+    if price is not None:
+        micros = cost(price, usage)
+        ex.cost = (micros, price.currency)
+    if before is not None:
+        _add(ex, before)
     return tokens, micros
+
+
+def _add(ex: Exchange, before: Before) -> None:
+    """Both parts of an answer are one bill. They have one currency: no other route goes on with it."""
+    assert ex.usage is not None
+    ex.usage = both(before.usage, ex.usage)
+    ex.estimated = ex.estimated or before.estimated
+    if ex.cost is not None and before.cost is not None:
+        ex.cost = (ex.cost[0] + before.cost[0], ex.cost[1])
+    before.added = True
+
+
+def both(one: Usage, two: Usage) -> Usage:
+    """The tokens of two counts together."""
+    cached = (one.prompt_tokens_details, two.prompt_tokens_details)
+    thought = (one.completion_tokens_details, two.completion_tokens_details)
+    return Usage(
+        one.prompt_tokens + two.prompt_tokens,
+        one.completion_tokens + two.completion_tokens,
+        one.total_tokens + two.total_tokens,
+        PromptDetails(sum(each.cached_tokens or 0 for each in cached if each)) if any(cached) else None,
+        CompletionDetails(sum(each.reasoning_tokens or 0 for each in thought if each)) if any(thought) else None,
+    )
 
 
 def text(cost: tuple[int, str] | None) -> str:

@@ -44,6 +44,12 @@ class Chooser:
             return tuple(sorted(plans, key=lambda plan: self._breakers.is_open(plan.route.name)))
         return plans
 
+    def among(self, decision: Decision, model: str) -> tuple[Plan, ...]:
+        """As `choose`, for somebody who serves no request of their own by it: a hedge."""
+        plans = self.choose(decision, model)
+        self._breakers.budget.requests -= 1
+        return plans
+
     def _narrow(self, decision: Decision, model: str) -> tuple[Plan, ...]:
         plans = tuple(plan for plan in decision.plans if answers_to(plan, model))
         if plans:

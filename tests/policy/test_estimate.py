@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.partners.prices import FAMILIES
+from isthmus.partners.tokenizers import families
 from isthmus.policy import estimate
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_every_family_has_its_rates_and_chinese_weighs_more_than_english(family):
     english = estimate.tokens(100, 100, family)
     chinese = estimate.tokens(100, 300, family)
@@ -60,3 +60,35 @@ def test_what_is_heard_is_counted_in_characters_and_bytes(asked):
     for piece in ("abc", "你好", "\ud83d"):
         estimate.hear(ex, piece)
     assert (ex.out_chars, ex.out_bytes) == (6, 12)
+
+
+def test_a_count_is_made_event_by_event_because_blanks_at_the_end_do_not_tell_how_they_were_cut(asked):
+    pieces = ["It", " costs", " ", " ", "3", " dollars"]
+    found = estimate.count(estimate.asked(asked("How much?")), [pieces], "qwen")
+    assert found.completion_tokens == 6
+    assert found.total_tokens == found.prompt_tokens + 6
+
+
+def test_who_cuts_events_anywhere_is_counted_by_the_whole_text(asked):
+    text = "An internationalisation of unbelievable length, " * 8
+    whole = estimate.count(estimate.asked(asked()), [[text]], "qwen").completion_tokens
+    assert estimate.count(estimate.asked(asked()), [list(text)], "qwen").completion_tokens == whole
+
+
+def test_each_channel_is_a_text_of_its_own_and_tools_are_part_of_the_question(asked):
+    ex = asked("hello")
+    plain = estimate.count(estimate.asked(ex), [["one"], ["two"]], "deepseek")
+    assert plain.completion_tokens == 2
+    ex.ask.fields["tools"] = b'[{"type":"function","function":{"name":"weather"}}]'
+    assert estimate.count(estimate.asked(ex), [], "deepseek").prompt_tokens > plain.prompt_tokens + 5
+
+
+def test_what_leaves_masked_is_counted_as_it_left(asked):
+    ex = asked("call 13812345678")
+    ex.rewritten = b'[{"role":"user","content":"call [TELE-4F7K2M9Q]"}]'
+    assert estimate.asked(ex)[0] == ex.rewritten
+
+
+@pytest.mark.parametrize("family", ["claude", "bytes"])
+def test_a_family_without_a_vocabulary_counts_nothing(asked, family):
+    assert estimate.count(estimate.asked(asked()), [["one"]], family) is None

@@ -1,0 +1,190 @@
+"""Families of tokenizers, as data: `isthmus.tokenizer/1`, one file per family in tokenizers/.
+
+family      the word that price files use; the file's own name
+ascii, other   tokens in a thousand ASCII characters, and in a thousand others: all there is without a vocabulary
+vocabulary  where a published vocabulary lies: a file of an installed package (extra "tokens"), and how a text is cut
+            before its pieces are merged; `normal` is a Unicode normal form that the model's makers apply first
+template    how the conversation is laid out for the model: a text for each turn, with signs that are one token each
+
+A family whose vocabulary is here counts as the model itself does; any other estimates. Nothing is downloaded.
+Sources: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units" (byte pair encoding); tiktoken's
+file of ranks; Hugging Face's tokenizer.json.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import importlib.util
+import json
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from isthmus.core.errors import Refusal
+
+DATA = Path(__file__).parent / "tokenizers"
+SCHEMA = "isthmus.tokenizer/1"
+LONGEST = 32_768  # characters that are cut as one text: a longer one is counted in pieces
+
+
+class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`package` and `file` inside it: tiktoken's ranks (*.tiktoken) or a tokenizer.json; `pattern` cuts a text."""
+
+    package: str
+    file: str
+    pattern: str
+    normal: Literal["", "NFC"] = ""
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`turn` is one message, `turns` what differs by role; `{role}` and `{content}` are filled."""
+
+    special: tuple[str, ...] = ()
+    begin: str = ""
+    turn: str = "{content}"
+    turns: Mapping[str, str] = {}
+    answer: str = ""
+
+
+class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One family (see the head of this file)."""
+
+    family: str
+    ascii: int
+    other: int
+    source: str
+    schema: str = SCHEMA
+    vocabulary: Vocabulary | None = None
+    template: Template = Template()
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family of this package by name. Raises Refusal bad_law naming the file."""
+    return load(DATA)
+
+
+def load(folder: Path) -> dict[str, Family]:
+    """Every family of `folder` by name. Raises Refusal bad_law naming the file."""
+    found: dict[str, Family] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            family = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Family)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+            raise Refusal("bad_law", reason=f"{path.name}: {error}.") from None
+        if family.schema != SCHEMA or family.family != path.stem:
+            raise Refusal("bad_law", reason=f"{path.name}: schema is {SCHEMA}, family is the file's own name.")
+        found[family.family] = family
+    return found
+
+
+class Counter:
+    """Counts as a family's models do. Making one reads a vocabulary: half a second, and some 40 MB that stay."""
+
+    def __init__(self, family: Family, encoding: Any) -> None:
+        self._template = family.template
+        self._normal = "" if family.vocabulary is None else family.vocabulary.normal
+        self._encoding = encoding
+        self._signs = re.compile("|".join(map(re.escape, family.template.special)) or r"(?!)")
+
+    def text(self, text: str) -> int:
+        """Tokens of a text in which no sign is special: what was said."""
+        if self._normal and not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        encode = self._encoding.encode_ordinary
+        return sum(len(encode(text[at : at + LONGEST])) for at in range(0, len(text), LONGEST))
+
+    def question(self, messages: Sequence[Mapping[str, Any]]) -> int:
+        """Tokens of a conversation as the model reads it, up to where its answer begins, or goes on: a last message of
+        the assistant's is an answer that is to be continued.
+        """
+        template = self._template
+        goes_on = bool(messages) and messages[-1].get("role") == "assistant"
+        laid = [template.begin]
+        for message in messages[:-1] if goes_on else messages:
+            role = str(message.get("role", ""))
+            turn = template.turns.get(role, template.turn)
+            before, _, after = turn.partition("{content}")
+            laid += [before.replace("{role}", role), _content(message), after]
+        laid.append(template.answer)
+        if goes_on:
+            laid.append(_content(messages[-1]))
+        whole = "".join(laid)
+        return sum(map(self.text, self._signs.split(whole))) + len(self._signs.findall(whole))
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    """Every text of a message; how a model is shown a call of a tool, nobody states."""
+    content = message.get("content")
+    said: list[str] = [content] if isinstance(content, str) else [part.get("text") or "" for part in content or ()]
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") or {}
+        said += [function.get("name") or "", function.get("arguments") or ""]
+    return "".join(said)
+
+
+@cache
+def counter(family: str) -> Counter | None:
+    """The family's counter; None where its vocabulary is not installed. Slow the first time: not for an event loop."""
+    known = families()[family]
+    if known.vocabulary is None or importlib.util.find_spec("tiktoken") is None:
+        return None
+    path = _file(known.vocabulary)
+    if path is None:
+        return None
+    import tiktoken
+
+    try:
+        ranks = read_ranks(path)
+    except (OSError, ValueError, KeyError):
+        return None  # a package that lies differently than it did: rates are left
+    encoding = tiktoken.Encoding(
+        known.family, pat_str=known.vocabulary.pattern, mergeable_ranks=ranks, special_tokens={}
+    )
+    return Counter(known, encoding)
+
+
+def _file(vocabulary: Vocabulary) -> Path | None:
+    spec = importlib.util.find_spec(vocabulary.package)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / vocabulary.file
+    return path if path.is_file() else None
+
+
+def read_ranks(path: Path) -> dict[bytes, int]:
+    """Every piece of a vocabulary and in which order pieces are merged. Raises OSError, ValueError, KeyError."""
+    if path.suffix == ".json":
+        return _from_merges(json.loads(path.read_text("utf-8"))["model"]["merges"])
+    ranks = {}
+    for line in path.read_bytes().splitlines():
+        piece, rank = line.split()
+        try:
+            ranks[base64.b64decode(piece, validate=True)] = int(rank)
+        except binascii.Error:
+            raise ValueError(path.name) from None
+    return ranks
+
+
+def _from_merges(merges: Iterable[str | list[str]]) -> dict[bytes, int]:
+    """Ranks from a list of merges: single bytes first, then what each merge makes."""
+    byte_of = _signs_of_bytes()
+    ranks = {bytes((byte,)): byte for byte in range(256)}
+    for number, merge in enumerate(merges, 256):
+        first, second = merge.split(" ") if isinstance(merge, str) else merge
+        ranks.setdefault(bytes(byte_of[sign] for sign in first + second), number)
+    return ranks
+
+
+def _signs_of_bytes() -> dict[str, int]:
+    """The printable sign by which byte-level vocabularies write each byte (GPT-2's table)."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}

