@@ -5,6 +5,10 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import shutil
+import subprocess
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,17 @@ jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not install
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "isthmus"
 TEMPLATES = sorted((CHART / "templates").glob("*.yaml"))
+KUBERNETES = "1.30"
+GIVEN = [
+    {},
+    {
+        "partnersSecret": "partners",
+        "allowFrom": ["apps"],
+        "storage": {"size": "1Gi", "className": "fast"},
+        "telemetry": {"endpoint": "http://collector:4318"},
+        "podLabels": {"isthmus/jurisdiction": "DE"},
+    },
+]
 FLOW = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 
 
@@ -59,9 +74,11 @@ def rendered(text, given):
         return out
 
     def put(expression, dot):
-        word, _, pipe = expression.partition(" | ")
+        word, *pipes = expression.split(" | ")
         value = dot if word == "." else find(word)
-        return {"": str, "quote": json.dumps, "sha256sum": lambda v: "0" * 64}[pipe](value)
+        for pipe in pipes:
+            value = {"quote": json.dumps, "sha256sum": lambda _: "0" * 64}[pipe](value)
+        return str(value)
 
     return [each for each in yaml.safe_load_all("\n".join(flow(text.splitlines()))) if each]
 
@@ -81,12 +98,83 @@ def test_every_value_is_used_and_every_used_value_exists():
     assert used == set(values())
 
 
-@pytest.mark.parametrize(
-    "given",
-    [{}, {"partnersSecret": "partners", "allowFrom": ["apps"], "storage": {"size": "1Gi", "className": "fast"}}],
-)
+def documents(given):
+    return [each for path in TEMPLATES for each in rendered(path.read_text("utf-8"), values() | given)]
+
+
+def cell():
+    return list(yaml.safe_load_all((DEPLOY / "kuberay" / "cell.yaml").read_text("utf-8")))
+
+
+def believed(document):
+    """Against Kubernetes' own schema, strictly: no field that the API does not know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library's own loading of schemas
+        kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed (dev)")
+        kubernetes.validate(document, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_every_document_of_the_chart_keeps_kubernetes_own_schema(given):
+    for document in documents(given):
+        believed(document)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_found():
+    document = documents({})[0] | {"immutible": True}
+    with pytest.raises(Exception, match="immutible"):
+        believed(document)
+
+
+def test_every_pod_and_policy_of_a_cell_keeps_kubernetes_own_schema():
+    by_kind = {each["kind"]: each for each in cell()}
+    assert set(by_kind) == {"ConfigMap", "RayCluster", "NetworkPolicy"}
+    believed(by_kind["ConfigMap"])
+    believed(by_kind["NetworkPolicy"])
+    spec = by_kind["RayCluster"]["spec"]
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": group["template"]["spec"]}
+        believed(pod)
+        for container in pod["spec"]["containers"]:
+            assert container["securityContext"]["runAsNonRoot"]
+            assert not container["securityContext"]["allowPrivilegeEscalation"]
+        assert {"rayStartParams", "template"} <= set(group)
+
+
+def test_a_cell_lets_in_the_gateways_that_the_chart_makes():
+    policy = next(each for each in cell() if each["kind"] == "NetworkPolicy")
+    wanted = policy["spec"]["ingress"][1]["from"][0]["podSelector"]["matchLabels"]
+    stateful = next(each for each in documents(GIVEN[1]) if each["kind"] == "StatefulSet")
+    assert wanted.items() <= stateful["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_compose_keeps_the_compose_specification():
+    spec = find_spec("check_jsonschema")
+    if spec is None:
+        pytest.skip("check-jsonschema is not installed (dependency group dev)")
+    place = Path(spec.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(place.read_text("utf-8"))
+    compose = yaml.safe_load((DEPLOY / "compose.yml").read_text("utf-8"))
+    jsonschema.validate(compose, schema)
+    compose["services"]["isthmus"]["read_onyl"] = True
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(compose, schema)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_understands_every_unit(tmp_path):
+    for path in (DEPLOY / "systemd").iterdir():
+        text = re.sub(r"/opt/isthmus/\.venv/bin/isthmus", "/bin/true", path.read_text("utf-8"))
+        (tmp_path / path.name).write_text(text)
+    units = sorted(tmp_path.iterdir())
+    ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    mine = [line for line in ran.stderr.splitlines() if "isthmus" in line]
+    assert mine == []
+
+
+@pytest.mark.parametrize("given", GIVEN)
 def test_the_chart_renders_into_documents_of_known_kinds(given):
-    found = [each for path in TEMPLATES for each in rendered(path.read_text("utf-8"), values() | given)]
+    found = documents(given)
     kinds = [each["kind"] for each in found]
     assert sorted(kinds) == ["ConfigMap", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service", "StatefulSet"]
     for each in found:
@@ -94,12 +182,7 @@ def test_the_chart_renders_into_documents_of_known_kinds(given):
 
 
 def test_a_pod_runs_without_root_on_a_read_only_file_system():
-    stateful = next(
-        each
-        for path in TEMPLATES
-        for each in rendered(path.read_text("utf-8"), values())
-        if each["kind"] == "StatefulSet"
-    )
+    stateful = next(each for each in documents({}) if each["kind"] == "StatefulSet")
     pod = stateful["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"]
     assert not pod["automountServiceAccountToken"]
@@ -132,7 +215,9 @@ def test_the_container_is_built_from_the_lock_and_runs_as_nobody():
     text = (DEPLOY / "container" / "Containerfile").read_text("utf-8")
     assert "--require-hashes --only-binary :all:" in text
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
+    assert re.search(r"^ARG LOCK=run$", text, re.MULTILINE)
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
+    assert "requirements" in " ".join(copied)
     for name in " ".join(copied).split():
         assert (DEPLOY.parent / name).exists(), name
 

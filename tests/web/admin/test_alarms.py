@@ -49,6 +49,14 @@ def test_every_rule_and_picture_asks_for_a_counter_that_exists(asked):
     assert wanted <= names_that_exist()
 
 
+@pytest.mark.parametrize("asked", [*(a.expr for a in ALARMS), *(p.expr for p in PANELS)])
+def test_every_rule_and_picture_is_promql(asked):
+    promql = pytest.importorskip("promql_parser", reason="promql-parser is not installed (dependency group dev)")
+    promql.parse(asked)
+    with pytest.raises(ValueError, match=r"."):
+        promql.parse(asked + ")")
+
+
 def test_every_alarm_says_what_to_do_and_is_fired_by_a_test():
     assert {alarm.name for alarm in ALARMS} == set(FIRES)
     for alarm in ALARMS:
