@@ -28,6 +28,9 @@ from standin import StandIn
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENS = REPOSITORY / "build" / "screens"
+QUESTIONS = REPOSITORY / "tests" / "browser" / "questions.js"
+# Where a person's or a model's own words stand: they break as the browser breaks them.
+PEOPLE = ".bubble, .text, .outgoing-text, .diff, .chat-name, .digest-line, .digest-row ul, textarea"
 AXE = REPOSITORY / "js" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
     "--no-sandbox",
@@ -190,6 +193,11 @@ class Phone:
 
     def kept(self):
         return self.page.evaluate("Object.keys(localStorage)")
+
+    def questions(self):
+        """What a program finds wrong of the 25 questions on the screen as it stands: {} is yes to all it can ask."""
+        code = QUESTIONS.read_text("utf-8").split("\n({", 1)[1]
+        return self.page.evaluate("({" + code, {"least": 44, "people": PEOPLE})
 
     def clipped(self):
         """Elements that stick out sideways."""

@@ -26,6 +26,7 @@ from standin import StandIn
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENS = REPOSITORY / "build" / "screens"
+QUESTIONS = REPOSITORY / "tests" / "browser" / "questions.js"
 AXE = REPOSITORY / "js" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 CHROMIUM = next(
@@ -116,6 +117,13 @@ class Desk:
     def shot(self, name):
         SCREENS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(SCREENS / f"console-{name}.png"), full_page=True)
+
+    def questions(self, name):
+        """What tests/browser/questions.js finds wrong of the 25 questions, after a picture of the screen as it stands."""
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(SCREENS / f"console-{name}.png"))
+        code = QUESTIONS.read_text("utf-8").split("\n({", 1)[1]
+        return self.page.evaluate("({" + code, {"least": 28, "people": "td, code, textarea, .marked"})
 
     def flaws(self):
         """What axe finds, in words; [] when axe-core is not here (then it was not asked)."""

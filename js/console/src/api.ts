@@ -37,7 +37,10 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   const document = await answer.json();
   if (!answer.ok) {
     const { code, message } = document.error;
-    if (answer.status === 401) tell(null);
+    if (answer.status === 401 && path !== "/session") {
+      tell(null);
+      throw new Failed("expired", "This session has ended. Sign in again; nothing on this page is lost.");
+    }
     throw new Failed(code, message);
   }
   return document as T;
@@ -62,7 +65,10 @@ export async function signOut(): Promise<void> {
 
 export type Polled<T> = { data: T | null; at: number; failure: Failed | null; again: () => void };
 
-/** Asks `path` now and every `seconds` (0: once); keeps the last good answer while a later one fails. */
+/** When a page that asks again and again last heard an answer, ms. */
+export const heard = { at: 0 };
+
+/** Asks `path` now and every `seconds` (0: once; "": never); keeps the last good answer while a later one fails. */
 export function usePoll<T>(path: string, seconds: number): Polled<T> {
   const [state, setState] = useState<{ data: T | null; at: number; failure: Failed | null; path: string }>({ data: null, at: 0, failure: null, path });
   const [round, setRound] = useState(0);
@@ -70,9 +76,10 @@ export function usePoll<T>(path: string, seconds: number): Polled<T> {
   useEffect(() => {
     let living = true;
     const look = async () => {
-      if (document.hidden || paused.current || pausing.paused) return;
+      if (!path || document.hidden || paused.current || pausing.paused) return;
       try {
         const data = await call<T>("GET", path);
+        if (seconds) heard.at = Date.now();
         if (living) setState({ data, at: Date.now(), failure: null, path });
       } catch (error) {
         if (living && error instanceof Failed) setState((old) => ({ ...old, data: old.path === path ? old.data : null, failure: error, path }));

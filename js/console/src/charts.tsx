@@ -9,23 +9,23 @@ export type Flow = { region: string; place: string; tier: string; count: number 
 type Node = { id: string; side: "from" | "to"; tier: string; title: string };
 type Link = { tier: string };
 
-const GAP = 22; // px between labels, at least
+const GAP = 26; // px between labels, at least; a region's label has two lines
 const WIDE = 760;
 
 /** Which class a place is drawn in: hue tells where an answer was made, nothing else. */
 export const tone = (tier: string) => (tier === "device" || tier === "private" || tier === "partner" ? tier : "refused");
 
-export function FlowPicture({ flows, names, unit }: { flows: Flow[]; names: (id: string) => string; unit: string }) {
+export function FlowPicture({ flows, names, regions, unit }: { flows: Flow[]; names: (id: string) => string; regions: (id: string) => string; unit: string }) {
   const found = new Map<string, Node>();
   const links = flows.map((flow) => {
     const from = `from ${flow.region}`;
     const to = `to ${flow.place}`;
-    found.set(from, { id: from, side: "from", tier: "", title: flow.region });
+    found.set(from, { id: from, side: "from", tier: "", title: regions(flow.region) });
     found.set(to, { id: to, side: "to", tier: tone(flow.tier), title: names(flow.place) });
     return { source: from, target: to, value: flow.count, tier: tone(flow.tier) };
   });
   const rows = Math.max(...(["from", "to"] as const).map((side) => [...found.values()].filter((node) => node.side === side).length), 3);
-  const high = Math.max(220, rows * (GAP + 20));
+  const high = Math.max(220, rows * (GAP + 24));
   const layout = sankey<Node, Link>()
     .nodeId((node) => node.id)
     .nodeWidth(9)
@@ -33,7 +33,7 @@ export function FlowPicture({ flows, names, unit }: { flows: Flow[]; names: (id:
     .extent([[170, 12], [WIDE - 230, high - 16]]);
   const graph = layout({ nodes: [...found.values()].map((node) => ({ ...node })), links: links.map((link) => ({ ...link })) });
   const path = sankeyLinkHorizontal<SankeyNode<Node, Link>, SankeyLink<Node, Link>>();
-  const said = flows.map((flow) => `${flow.region} to ${names(flow.place)}: ${whole(flow.count)}`).join("; ");
+  const said = flows.map((flow) => `${regions(flow.region)} to ${names(flow.place)}: ${whole(flow.count)}`).join("; ");
   return (
     <svg class="flow" viewBox={`0 0 ${WIDE} ${high}`} role="img" aria-label={`${unit}. ${said}`}>
       {graph.links.map((link, number) => (
@@ -47,13 +47,11 @@ export function FlowPicture({ flows, names, unit }: { flows: Flow[]; names: (id:
           <g key={node.id}>
             <rect class={left ? "node" : `node-${node.tier}`} x={x0} y={y0} width={x1 - x0} height={Math.max(2, y1 - y0)} rx={1.5} />
             <text x={left ? x0 - 10 : x1 + 10} y={middle} text-anchor={left ? "end" : "start"}>
-              {left ? `${node.title}  ${whole(node.value ?? 0)}` : node.title}
+              {node.title}
             </text>
-            {left ? null : (
-              <text class="count" x={WIDE - 8} y={middle} text-anchor="end">
-                {whole(node.value ?? 0)}
-              </text>
-            )}
+            <text class="count" x={left ? x0 - 10 : WIDE - 8} y={left ? middle + 17 : middle} text-anchor="end">
+              {whole(node.value ?? 0)}
+            </text>
           </g>
         );
       })}
@@ -71,27 +69,36 @@ export function Lines({ at, lines, limit, unit, high = 190, log = true }: { at: 
     if (!box) return;
     const style = getComputedStyle(box);
     const [ink, ink2, line, warn] = ["--ink", "--ink2", "--line", "--warn"].map((name) => style.getPropertyValue(name).trim()) as [string, string, string, string];
-    const font = `12px ${style.fontFamily}`;
-    const data: uPlot.AlignedData = [at, ...lines.map((each) => each.values), ...(limit ? [at.map(() => limit)] : [])];
+    const font = `13px ${style.fontFamily}`;
+    const [from, to] = [at[0] ?? 0, at.at(-1) ?? 0];
+    const least = Math.max(to, from + 60); // a minute at least, so that hours and minutes differ
+    const room = at.at(-1)! < least ? [least] : []; // the limit's line goes through to the end
+    const times = [...at, ...room];
+    const data: uPlot.AlignedData = [times, ...lines.map((each) => [...each.values, ...room.map(() => null)]), ...(limit ? [times.map(() => limit)] : [])];
+    const powers = (low: number, top: number) => {
+      const out = [];
+      for (let power = Math.ceil(Math.log10(low)); power <= Math.log10(top) + 1e-9; power++) out.push(10 ** power);
+      return out;
+    };
     const plot = new uPlot(
       {
-        width: Math.max(200, box.clientWidth), height: high, legend: { show: false }, cursor: { show: false }, padding: [10, 96, 0, 0],
-        scales: { x: { time: true }, y: log ? { distr: 3, range: (_u, low, top) => [10 ** Math.floor(Math.log10(Math.max(low || 1, 1e-6))), 10 ** Math.ceil(Math.log10(Math.max(top || 10, 1e-5)))] } : { range: (_u, _low, top) => [0, (top || 1) * 1.1] } },
+        width: Math.max(200, box.clientWidth), height: high, legend: { show: false }, cursor: { show: false }, padding: [10, 104, 0, 0],
+        scales: { x: { time: true, range: [from, least] }, y: log ? { distr: 3, range: (_u, low, top) => [10 ** Math.floor(Math.log10(Math.max(low || 1, 1e-6))), 10 ** Math.ceil(Math.log10(Math.max(top || 10, 1e-5)))] } : { range: (_u, _low, top) => [0, (top || 1) * 1.1] } },
         axes: [
-          { stroke: ink2, font, grid: { show: false }, ticks: { show: false }, values: (_u, values) => values.map((value) => new Date(value * 1000).toISOString().slice(11, 16)), space: 80 },
-          { stroke: ink2, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 56, filter: (_u, splits) => splits.map((value) => (log && Math.abs(Math.log10(value) % 1) > 1e-9 ? null : value)), values: (_u, values) => values.map((value) => (value === null || (log && Math.log10(value) % 1 !== 0) ? "" : value.toLocaleString("en-US"))) },
+          { stroke: ink2, font, grid: { show: false }, ticks: { show: false }, values: (_u, values) => values.map((value) => new Date(value * 1000).toISOString().slice(11, least - from < 300 ? 19 : 16)), space: 90 },
+          { stroke: ink2, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 60, ...(log ? { splits: (_u: uPlot, _axis: number, low: number, top: number) => powers(low, top) } : {}), values: (_u, values) => values.map((value) => value.toLocaleString("en-US")) },
         ],
-        series: [{}, ...lines.map((each) => ({ stroke: each.strong ? ink : ink2, width: each.strong ? 1.8 : 1.3, points: { show: at.length < 3 } })), ...(limit ? [{ stroke: warn, width: 1.3, dash: [5, 4], points: { show: false } }] : [])],
+        series: [{}, ...lines.map((each) => ({ stroke: each.strong ? ink : ink2, width: each.strong ? 1.8 : 1.3, points: { show: each.values.filter((value) => value !== null).length < 4 } })), ...(limit ? [{ stroke: warn, width: 1.3, dash: [5, 4], points: { show: false } }] : [])],
         hooks: {
           draw: [
             (u) => {
               const context = u.ctx;
               context.save();
-              context.font = `${12 * devicePixelRatio}px ${style.fontFamily}`;
+              context.font = `${13 * devicePixelRatio}px ${style.fontFamily}`;
               context.textAlign = "left";
               const taken: number[] = [];
               const put = (words: string, value: number, colour: string) => {
-                let y = u.valToPos(value, "y", true);
+                let y = Math.min(u.valToPos(value, "y", true), u.bbox.top + u.bbox.height - 12 * devicePixelRatio); // above the axis' own words
                 while (taken.some((other) => Math.abs(other - y) < 15 * devicePixelRatio)) y += 4 * devicePixelRatio;
                 taken.push(y);
                 context.fillStyle = colour;
@@ -121,8 +128,8 @@ export function Lines({ at, lines, limit, unit, high = 190, log = true }: { at: 
   return <div ref={place} class="lines" role="img" aria-label={`${unit}. Latest: ${said}${limit ? `; limit ${whole(limit)}` : ""}`} />;
 }
 
-/** A small line on a scale that all of a kind share. */
-export function Spark({ values, top }: { values: (number | null)[]; top: number }) {
+/** A small line; `top` where all of a kind share one scale, else its own largest value. It has no numbers: they stand beside it. */
+export function Spark({ values, top = Math.max(1e-9, ...values.map((value) => value ?? 0)) }: { values: (number | null)[]; top?: number }) {
   const step = 96 / Math.max(1, values.length - 1);
   let path = "";
   values.forEach((value, number) => {

@@ -2,9 +2,17 @@
 
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Failed, onSession, pausing, resume, signIn, signOut, usePoll, type SignedIn } from "./api";
-import { DecisionsPage, FleetPage, GuardPage, LedgerPage, MoneyPage, NowPage, PartnersPage, PlannerPage, type View } from "./pages";
+import { Failed, heard, onSession, pausing, resume, signIn, signOut, usePoll, type SignedIn } from "./api";
+import { DecisionsPage } from "./decisions";
+import { FleetPage } from "./fleet";
+import { GuardPage } from "./guard";
+import { LedgerPage } from "./ledger";
+import { MoneyPage } from "./money";
+import { NowPage } from "./now";
 import { Banner, Dialog, Field, Icon, type IconName } from "./parts";
+import { PartnersPage } from "./partners";
+import { PlannerPage } from "./planner";
+import { roleOf, type Law, type View } from "./view";
 
 const PAGES = [
   { id: "now", name: "Now", needs: "measures.read", show: NowPage },
@@ -17,7 +25,7 @@ const PAGES = [
   { id: "guard", name: "Guard", needs: "guard.read", show: GuardPage },
 ] as const;
 const RANGES = [["15m", "15 min"], ["1h", "1 h"], ["24h", "24 h"], ["7d", "7 d"]] as const;
-const KEYS: readonly (readonly [string, string])[] = [["1–8", "pages"], ["Ctrl K", "search"], ["/", "filter"], ["t", "range"], ["r", "region"], ["p", "pause"], ["?", "this list"], ["Esc", "close"]];
+const KEYS: readonly (readonly [string, string])[] = [["1–8", "pages"], ["Ctrl K", "search"], ["/", "filter"], ["t", "range"], ["r", "region"], ["p", "pause"], ["j k", "rows"], ["Enter", "open a row"], ["?", "this list"], ["Esc", "close"]];
 
 const pageOf = () => PAGES.find((page) => `#${page.id}` === location.hash) ?? PAGES[0];
 
@@ -65,11 +73,13 @@ function Console() {
       const on = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(on.tagName) || document.querySelector("dialog[open]")) return;
       const chosen = PAGES[Number(event.key) - 1];
+      if (localStorage.getItem(QUIET)) return;
       if (chosen) open(chosen.id);
       else if (event.key === "?") setOver("keys");
       else if (event.key === "p") setPaused((was) => (pausing.paused = !was));
       else if (event.key === "t") setRange((was) => RANGES[(RANGES.findIndex(([word]) => word === was) + 1) % RANGES.length]?.[0] ?? "15m");
       else if (event.key === "r") document.getElementById("region")?.focus();
+      else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
       else if (event.key === "/") {
         event.preventDefault();
         document.getElementById("filter")?.focus();
@@ -85,8 +95,13 @@ function Console() {
   useEffect(() => {
     document.title = `${page.name} · Isthmus console`;
   }, [page]);
+  const law = usePoll<Law>(may("law.read") ? "/law" : "", 0).data;
+  const partners = usePoll<{ id: string; title: string }[]>(may("partners.read") ? "/partners" : "", 0).data;
+  const regions = useMemo(() => new Map(law?.regions.map((each) => [each.id, each.name])), [law]);
+  const places = useMemo(() => new Map(partners?.map((each) => [each.id, each.title])), [partners]);
   if (!ready) return null;
-  const view: View = { range, region, may, open };
+  if (signed === null) return <Frame page={page.name} />;
+  const view: View = { range, region, may, open, person: signed.person, regionName: (id) => regions.get(id) ?? id, placeName: (id) => PLACES[id] ?? places.get(id) ?? id };
   const Shown = page.show;
   return (
     <div class="frame">
@@ -109,22 +124,20 @@ function Console() {
             </li>
           ))}
         </ul>
-        {signed ? (
-          <div class="who">
-            <span>
-              {signed.person.name}
-              <small>{signed.person.role}{signed.person.organisation ? `, ${signed.person.organisation}` : ""}</small>
-            </span>
-            <button type="button" class="plain" aria-label="Sign out" onClick={() => void signOut()}>
-              <Icon name="out" />
-            </button>
-          </div>
-        ) : null}
+        <div class="who">
+          <span>
+            {signed.person.name}
+            <small>{signed.person.role}{signed.person.organisation ? `, ${signed.person.organisation}` : ""}</small>
+          </span>
+          <button type="button" class="plain" aria-label="Sign out" title="Sign out" onClick={() => void signOut()}>
+            <Icon name="out" />
+          </button>
+        </div>
       </nav>
       <main id="main" tabIndex={-1}>
         <header class="top">
           <h1>{page.name}</h1>
-          <span class={paused ? "live off" : "live"}>{paused ? "Paused" : "Live"}</span>
+          <Live paused={paused} page={page.id} />
           <span class="grow" />
           {page.id === "now" ? (
             <div class="segments" role="group" aria-label="Range">
@@ -135,22 +148,23 @@ function Console() {
               ))}
             </div>
           ) : null}
-          {signed && may("law.read") ? <RegionChoice region={region} choose={setRegion} /> : null}
+          {may("law.read") ? <RegionChoice region={region} choose={setRegion} names={regions} /> : null}
           <button type="button" class="button" onClick={() => setOver("search")}>
             <Icon name="search" size={16} /> Search <kbd>Ctrl K</kbd>
           </button>
         </header>
-        {!signed ? null : may(page.needs) ? (
+        {may(page.needs) ? (
           <Shown key={page.id} {...view} />
         ) : (
-          <Banner text={`${role(signed)} cannot read this page; it needs the permission ${page.needs}. Ask an owner.`} />
+          <Banner text={`${roleOf(signed.person)} cannot read this page; it needs the permission ${page.needs}. Ask an owner.`} />
         )}
       </main>
-      {!signed || ended ? <SignIn ended={ended && signed !== null} /> : null}
+      {ended ? <SignIn ended /> : null}
       {over === "search" ? <Search open={open} close={() => setOver("")} /> : null}
       {over === "keys" ? (
         <Dialog title="Keys" close={() => setOver("")}>
           <dl class="facts">{KEYS.map(([key, act]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{act}</dd></div>)}</dl>
+          <SingleKeys />
           <div class="buttons"><button type="button" class="button" onClick={() => setOver("")}>Close</button></div>
         </Dialog>
       ) : null}
@@ -158,14 +172,58 @@ function Console() {
   );
 }
 
-const role = (signed: SignedIn) => `${signed.person.role.charAt(0).toUpperCase()}${signed.person.role.slice(1)}s${signed.person.organisation ? " of one organisation" : ""}`;
+/** Before anybody is known: the frame's title behind the sign-in dialog. */
+function Frame({ page }: { page: string }) {
+  return (
+    <main id="main" tabIndex={-1}>
+      <h1>{page}</h1>
+      <SignIn ended={false} />
+    </main>
+  );
+}
 
-function RegionChoice({ region, choose }: { region: string; choose: (word: string) => void }) {
-  const law = usePoll<{ regions: { id: string; name: string }[] }>("/law", 0);
+/** How old what the page shows is; the pages that answer only when asked say nothing. */
+function Live({ paused, page }: { paused: boolean; page: string }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  if (page === "guard" || page === "planner") return <span class="live off">When you ask</span>;
+  const age = heard.at ? Math.max(0, Math.round((now - heard.at) / 1000)) : null;
+  const stale = paused || (age !== null && age > 15);
+  return <span class={stale ? "live off" : "live"}>{paused ? "Paused" : stale ? "Silent" : "Live"}{age === null ? "" : `, ${age} s ago`}</span>;
+}
+
+const QUIET = "isthmus.console.keys"; // set: single keys do nothing
+const PLACES: Record<string, string> = { local: "Private tier", refused: "Refused", device: "On device", "not answered": "Not answered" };
+
+function SingleKeys() {
+  const [on, setOn] = useState(!localStorage.getItem(QUIET));
+  const change = () => {
+    if (on) localStorage.setItem(QUIET, "1");
+    else localStorage.removeItem(QUIET);
+    setOn(!on);
+  };
+  return (
+    <label class="tick">
+      <input type="checkbox" checked={on} onChange={change} /> Single keys work outside fields
+    </label>
+  );
+}
+
+/** The next or previous row that can be opened takes the focus; Enter opens it. */
+function step(by: number): void {
+  const rows = [...document.querySelectorAll<HTMLElement>("main .row-open")];
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+function RegionChoice({ region, choose, names }: { region: string; choose: (word: string) => void; names: Map<string, string> }) {
   return (
     <select id="region" class="button" aria-label="Region" value={region} onChange={(event) => choose(event.currentTarget.value)}>
       <option value="">All regions</option>
-      {(law.data?.regions ?? []).filter((each) => each.id !== "HOUSE").map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
+      {[...names].filter(([id]) => id !== "HOUSE").map(([id, name]) => <option key={id} value={id}>{name}</option>)}
     </select>
   );
 }

@@ -7,6 +7,7 @@ import type { Polled } from "./api";
 const PATHS = {
   now: "M3 12h4l2-6 4 12 3-9 2 3h3",
   decisions: "M12 4v16M7 20h10M5 7h14M5 7l-2.5 6a3 3 0 0 0 5 0zM19 7l-2.5 6a3 3 0 0 0 5 0z",
+  calendar: "M5 6h14v13H5zM5 10h14M9 3.5V8M15 3.5V8",
   partners: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3.5 19a5.5 5.5 0 0 1 11 0M16 5.5a3 3 0 0 1 0 5.5M17 14a5.5 5.5 0 0 1 3.5 5",
   money: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17zM9 8l3 4 3-4M12 12v5M9.5 13.5h5",
   ledger: "M6 4h11a1 1 0 0 1 1 1v15H7a2 2 0 0 1-2-2V5a1 1 0 0 1 1-1zM5 18a2 2 0 0 1 2-2h11",
@@ -46,9 +47,10 @@ export function Card({ title, note, action, children, wide }: { title: string; n
   );
 }
 
-export function Stat({ label, value, unit, note, tone }: { label: string; value: string; unit?: string; note?: string; tone?: "warn" | "danger" }) {
+export function Stat({ label, value, unit, note, tone, line }: { label: string; value: string; unit?: string; note?: string; tone?: "warn" | "danger"; line?: ComponentChildren }) {
   return (
     <div class={`card stat ${tone ?? ""}`}>
+      {line}
       <span class="label">{label}</span>
       <span class="figure">
         {value}
@@ -116,11 +118,13 @@ export function Pictured({ title, note, picture, table, wide }: { title: string;
   );
 }
 
-export function Place({ tier, children }: { tier: string; children: ComponentChildren }) {
+/** Where an answer is made: colour, icon and word; a rehearsal is dashed and says so. */
+export function Place({ tier, rehearsal = false, children }: { tier: string; rehearsal?: boolean; children: ComponentChildren }) {
   const icon: IconName = tier === "device" || tier === "private" || tier === "partner" ? tier : "refused";
   return (
-    <span class={`place ${icon}`}>
+    <span class={rehearsal ? "place rehearsal" : `place ${icon}`}>
       <Icon name={icon} size={14} />
+      {rehearsal ? "Rehearsal: " : null}
       {children}
     </span>
   );
