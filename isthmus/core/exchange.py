@@ -128,6 +128,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     continues: bool = False
     before: Before | None = None
     dropped: tuple[str, ...] = ()
+    personal: bool = True  # False where a scan has shown that no private detail can be in the question
     personal: bool = True
 
     def text(self) -> bytes:
