@@ -126,6 +126,23 @@ class Ask(Withheld):
         for message in self.messages:
             yield from message.texts()
 
+    def alone(self) -> list[str] | None:
+        """The texts of a question that holds nothing beside them: all of `texts` and `beside`. None: look there."""
+        if not _SILENT.issuperset(self.fields):
+            return None
+        found = []
+        asked = 0
+        for message in self.messages:
+            content = message.content
+            if type(content) is not str or message.name or message.reasoning_content or message.tool_calls:
+                return None
+            if message.role == "user":
+                asked += 1
+            if asked > 1 or message.tool_call_id:
+                return None
+            found.append(content)
+        return found
+
     def beside(self) -> Iterator[str]:
         """What else a model reads, or reads as one: names and ids of calls, arguments as their escapes mean them, parts
         of a message joined, what a person says over several messages, every text of all other fields."""
