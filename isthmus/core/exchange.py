@@ -134,5 +134,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""
         if self.in_text is None:
-            self.in_text = "\n".join((*self.ask.texts(), *self.ask.beside())).encode("utf-8", "surrogatepass")
+            texts = self.ask.alone()
+            whole = "\n".join((*self.ask.texts(), *self.ask.beside()) if texts is None else texts)
+            self.in_text = whole.encode("utf-8", "surrogatepass")
         return self.in_text
