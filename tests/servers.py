@@ -1,6 +1,7 @@
 """Real servers for tests: a PostgreSQL and a Valkey, from the system or from a wheel, each in a folder of its own.
 
-They listen on a Unix socket only and end with the tests. Where neither the system nor a wheel has one, `find` says so.
+They listen on a Unix socket, on request also on an address, and end with the tests. Where neither the system nor a
+wheel has one, `find` says so.
 """
 
 from __future__ import annotations
@@ -41,10 +42,15 @@ def find(program: str) -> Path:
 
 
 class Postgres:
-    """A running PostgreSQL. `new()` makes an empty database and gives its URL."""
+    """A running PostgreSQL. `new()` makes an empty database and gives its URL.
 
-    def __init__(self, folder: Path) -> None:
+    `listen`: an address of a network on which everybody is trusted; `durable`: it survives a crash of the machine.
+    """
+
+    def __init__(self, folder: Path, *, listen: str = "", durable: bool = False) -> None:
         self.folder = folder
+        self._listen = listen
+        self._durable = durable
         self._bin = find("postgres").parent
         self._user = None
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -55,11 +61,15 @@ class Postgres:
             except PermissionError:
                 pytest.skip(f"user nobody cannot enter {self._bin}, and PostgreSQL does not run as root")
         self._run("initdb", "-D", str(folder / "data"), "-U", "isthmus", "--auth=trust", "-E", "UTF8", "--no-sync")
+        if listen:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {listen}/24 trust\n")
         self.process = self.start()
 
     def start(self) -> subprocess.Popen:
-        words = ["-D", str(self.folder / "data"), "-k", str(self.folder), "-c", "listen_addresses="]
-        words += ["-c", "shared_buffers=16MB", "-c", "max_connections=120", "-c", "fsync=off"]
+        words = ["-D", str(self.folder / "data"), "-k", str(self.folder), "-c", f"listen_addresses={self._listen}"]
+        words += ["-c", "shared_buffers=16MB", "-c", "max_connections=120"]
+        words += ["-c", f"fsync={'on' if self._durable else 'off'}"]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [self._bin / "postgres", *words], stdout=log, stderr=log, user=self._user, cwd=self.folder
@@ -75,6 +85,9 @@ class Postgres:
     def new(self) -> str:
         name = f"t{uuid4().hex[:12]}"
         self._run("createdb", "-h", str(self.folder), "-U", "isthmus", name)
+        return f"postgresql://isthmus@{self._listen}/{name}" if self._listen else self._local(name)
+
+    def _local(self, name: str) -> str:
         return f"postgresql://isthmus@/{name}?host={self.folder}"
 
     def stop(self) -> None:
@@ -99,8 +112,9 @@ class Postgres:
 class Valkey:
     """A running Valkey that keeps what it says (append-only file). `url` names database 0, `new()` an empty one."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, listen: str = "") -> None:
         self.folder = folder
+        self._listen = listen
         self._program = find("valkey-server")
         self._socket = folder / "v.sock"
         self._durable = durable
@@ -108,7 +122,8 @@ class Valkey:
         self.process = self.start()
 
     def start(self) -> subprocess.Popen:
-        words = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self.folder), "--save", ""]
+        words = ["--unixsocket", str(self._socket), "--dir", str(self.folder), "--save", ""]
+        words += ["--bind", self._listen, "--protected-mode", "no"] if self._listen else ["--port", "0"]
         words += ["--appendonly", "yes" if self._durable else "no", "--appendfsync", "always", "--databases", "64"]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen([self._program, *words], stdout=log, stderr=log, cwd=self.folder)
@@ -125,7 +140,8 @@ class Valkey:
 
     def new(self) -> str:
         self._next += 1
-        return f"unix://{self._socket}?db={self._next % 64}"
+        where = f"valkey://{self._listen}:6379/" if self._listen else f"unix://{self._socket}"
+        return f"{where}?db={self._next % 64}"
 
     def stop(self) -> None:
         self.process.terminate()
@@ -137,12 +153,12 @@ class Valkey:
 
 
 @contextlib.contextmanager
-def running(kind: type) -> Iterator[Postgres | Valkey]:
-    """A server of `kind`, Postgres or Valkey, for as long as the block runs."""
+def running(kind: type, **options: object) -> Iterator[Postgres | Valkey]:
+    """A server of `kind`, Postgres or Valkey, with its options, for as long as the block runs."""
     # A short path: a Unix socket's name has at most 107 bytes; and one that another user may enter.
     folder = Path(tempfile.mkdtemp(prefix="isth-"))
     try:
-        server = kind(folder)
+        server = kind(folder, **options)
         try:
             yield server
         finally:
