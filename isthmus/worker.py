@@ -98,6 +98,7 @@ async def run(settings: Settings, path: Path) -> None:
         "law": lambda: keep_law(corridor, settings, stale),
         "warm": lambda: warm_the_rest(corridor),
         "quota": corridor.quota.keep,
+        "room": service.admission.keep,
         "batches": lambda: work_off(batches, folder, service, corridor),
     }
     if settings.fleet:

@@ -22,7 +22,7 @@ import msgspec
 
 from isthmus.core.decision import Plan, Route
 from isthmus.core.exchange import Exchange
-from isthmus.gateway.admission import CLASSES, HEADER
+from isthmus.gateway.admission import HEADER
 from isthmus.gateway.door import Door
 from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, open_stream
@@ -34,6 +34,8 @@ from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
 
 ONCE = 1  # repeats of a request that was sent to a replica which then broke off
+# The share of the fleet's room that each class may fill; a person who waits comes first.
+SHARES: dict[bytes, float] = {b"interactive": 1.0, b"assist": 0.85, b"background": 0.6, b"batch": 0.4}
 BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times
 LOOK_S = 0.02  # between two looks for a free replica
@@ -292,7 +294,7 @@ class Replicas:
         A person's request waits for a seat. A lower class takes one only where its share of the room is free and
         nobody waits, and else hears so at once; all wait for a fleet that is just starting.
         """
-        share = CLASSES.get(request.headers.get(HEADER, b"interactive"), 1.0)
+        share = SHARES.get(request.headers.get(HEADER, b"interactive"), 1.0)
         end = c.clock.monotonic() + ENGINE_PATIENCE
         waits = False
         try:

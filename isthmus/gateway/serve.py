@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any
 
 import msgspec
@@ -75,7 +75,8 @@ class Service:
         try:
             if kinds is not None:
                 corridor = await kinds.corridor(KINDS[request.path])
-            self.admission.enter(request.headers)
+            rank = self.admission.enter(request.headers)
+            began = monotonic()
         except Refusal as refusal:
             body = None if voice is None else voice.refusal(refusal)
             door.write(refusal_bytes(refusal, keep_alive=request.keep_alive, body=body))
@@ -84,7 +85,7 @@ class Service:
         try:
             await relay(corridor, request, door, voice)
         finally:
-            self.admission.leave()
+            self.admission.leave(rank, monotonic() - began)
 
     async def _other(self, request: Request, door: Door) -> None:
         keep_alive = False
