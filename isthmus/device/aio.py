@@ -8,6 +8,7 @@ async with AsyncDevice(region="EU") as device:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -100,21 +101,29 @@ class AsyncSession:
         return AsyncSession(self.held.clone())
 
 
+@contextlib.contextmanager
+def _following(given: Abort | None) -> Iterator[Abort]:
+    """A signal for one piece of work: it follows the caller's, which other work may share, and ends with the block."""
+    signal = Abort()
+    if given is not None:
+        given.listen(signal.abort)
+    try:
+        yield signal
+    finally:
+        if given is not None:
+            given.forget(signal.abort)
+        signal.abort()
+
+
 async def _in_thread(work: Callable[..., Result[Any]], *given: Any, **options: Any) -> Result[Any]:
     """Run `work` in a thread; a cancelled task stops it."""
-    signal: Abort = options.pop("signal", None) or Abort()
-    try:
+    with _following(options.pop("signal", None)) as signal:
         return await asyncio.to_thread(work, *given, signal=signal, **options)
-    finally:
-        signal.abort()
 
 
 async def _drafts(work: Callable[..., Iterator[Draft[Any]]], *given: Any, **options: Any) -> AsyncIterator[Draft[Any]]:
     """The drafts of `work`, each fetched in a thread; leaving the loop stops it."""
-    signal: Abort = options.pop("signal", None) or Abort()
-    drafts = work(*given, signal=signal, **options)
-    try:
+    with _following(options.pop("signal", None)) as signal:
+        drafts = work(*given, signal=signal, **options)
         while (draft := await asyncio.to_thread(next, drafts, None)) is not None:
             yield draft
-    finally:
-        signal.abort()

@@ -13,7 +13,7 @@ import msgspec
 
 from isthmus.core.errors import Refusal
 from isthmus.core.secret import Withheld
-from isthmus.device import chunks, language
+from isthmus.device import chunks, language, schema
 from isthmus.device.features.assistant import FEATURE, Conversation
 from isthmus.device.result import Draft, Result
 from isthmus.device.task import Abort, Message, Task, read_options
@@ -94,7 +94,7 @@ class Session(Withheld):
             result = yield from self._once(self._fitted(turn, chosen), chosen, signal or Abort(), mode)
             called = result.value
             if not (isinstance(called, list) and called and isinstance(called[0], Called)):
-                self._messages = [*turn, {"role": "assistant", "content": result.text}]
+                self._messages = _with_answer(turn, result.text)
                 yield Draft(text=result.text, value=result.value, source=result.source, result=result)
                 return
             turn += self._answered(called)
@@ -104,9 +104,8 @@ class Session(Withheld):
         self, turn: list[Message], options: Any, abort: Abort, mode: str
     ) -> Generator[Draft[Any], None, Result[Any]]:
         """One question of the model's; drafts that may be a tool call are not shown."""
-        text = "\n".join(str(message.get("content") or "") for message in turn)
-        last = str(turn[-1].get("content") or "")
-        spoken = language.primary(last)
+        text = "\n".join(map(_text, turn))
+        spoken = language.primary(next((_text(each) for each in reversed(turn) if each["role"] == "user"), text))
         task = Task(FEATURE, text, options, given=turn, language=spoken, target=spoken)
         work = self._device.solve(task, mode, abort)
         while True:
@@ -136,6 +135,9 @@ class Session(Withheld):
             arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
         except msgspec.DecodeError:
             return "The arguments are not a JSON object."
+        problem = schema.problem_of(tool.input_schema, arguments)
+        if problem:
+            return f"The arguments do not fit: {problem}."
         found = tool.execute(**arguments)
         return found if isinstance(found, str) else msgspec.json.encode(found).decode()
 
@@ -153,7 +155,19 @@ class Session(Withheld):
 
 
 def _size(messages: Sequence[Message]) -> int:
-    return sum(chunks.tokens(str(message.get("content") or "")) + 8 for message in messages)
+    return sum(chunks.tokens(_text(message)) + 8 for message in messages)
+
+
+def _text(message: Message) -> str:
+    return str(message.get("content") or "")
+
+
+def _with_answer(turn: list[Message], answer: str) -> list[Message]:
+    """The conversation with its answer, which goes on where the last message is what it begins with."""
+    begun = turn[-1]
+    if begun["role"] == "assistant" and "tool_calls" not in begun:
+        return [*turn[:-1], {**begun, "content": _text(begun) + answer}]
+    return [*turn, {"role": "assistant", "content": answer}]
 
 
 def _messages(said: Said) -> list[Message]:

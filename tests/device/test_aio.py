@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from isthmus.device.aio import AsyncDevice
-from isthmus.device.task import Aborted
+from isthmus.device.task import Abort, Aborted
 
 
 def test_features_sessions_and_streams_are_awaited(home, scripted) -> None:
@@ -51,6 +51,20 @@ def test_options_are_given_by_name(home, scripted) -> None:
             return short.value, (await device.extract("Late.", response_constraint={"type": "string"})).value
 
     assert asyncio.run(use()) == ("Late", "Late")
+
+
+def test_one_signal_serves_many_pieces_of_work_and_stops_them_all(home, scripted) -> None:
+    async def use() -> list[str]:
+        signal = Abort()
+        async with AsyncDevice(voice=scripted("Please send it."), config=home) as device:
+            texts = [(await device.rewrite("Send it now.", signal=signal)).text for _ in range(2)]
+            texts += [draft.text async for draft in device.stream("rewrite", "Send it now.", signal=signal)][-1:]
+            signal.abort()
+            with pytest.raises(Aborted):
+                await device.rewrite("Send it now.", signal=signal)
+            return texts
+
+    assert asyncio.run(use()) == ["Please send it."] * 3
 
 
 def test_a_cancelled_task_aborts_the_work(home, scripted) -> None:

@@ -50,6 +50,16 @@ def test_appended_messages_and_prefixes_reach_the_model(talk) -> None:
         {"role": "assistant", "content": "Hello "},
     ]
     assert session.measure_context_usage("x") == 10
+    assert session.messages[-1] == {"role": "assistant", "content": "Hello there."}
+
+
+def test_a_prefix_does_not_say_in_which_language_the_answer_is(talk) -> None:
+    session = talk("今天天气很好，适合出去走走。")
+    asked = [
+        {"role": "user", "content": "请说说今天的天气怎么样。"},
+        {"role": "assistant", "content": "Sure, here it is:"},
+    ]
+    assert session.prompt(asked).misses == []
 
 
 def test_a_shape_gives_an_object_and_snapshots_of_it(talk) -> None:
@@ -74,10 +84,11 @@ def test_a_tool_is_called_and_its_answer_told_to_the_model(talk) -> None:
 
 
 @pytest.mark.parametrize(("name", "arguments", "told"), [
-    ("other", "{}", "There is no tool other."), ("weather", "[]", "The arguments are not a JSON object."), ("weather", "", "none"),
+    ("other", "{}", "There is no tool other."), ("weather", "[]", "The arguments are not a JSON object."),
+    ("weather", "", "The arguments do not fit: $.city is missing."), ("weather", '{"city":7}', "The arguments do not fit: $.city is not of type string."),
 ])  # fmt: skip
 def test_a_bad_call_is_told_to_the_model(talk, name: str, arguments: str, told: str) -> None:
-    tool = Tool("weather", "d", SCHEMA, lambda city="none": city)
+    tool = Tool("weather", "d", SCHEMA, lambda city: city)
     session = talk(Said(calls=[Called("c1", name, arguments)]), "Fine.", tools=[tool])
     session.prompt("Sky?")
     assert talk.voice.seen[1].messages[-1]["content"] == told
