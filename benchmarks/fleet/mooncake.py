@@ -15,9 +15,12 @@ import json
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from isthmus.routing.picker import Picker, Replica, Ticket
+from isthmus.routing.picker import Picker
+from isthmus.routing.seat import Ask, Replica, Ticket
+from isthmus.routing.together import together
 
 REPLICAS, ROOM, BLOCK, SPEED = 8, 2_000, 512, 1 / 20_000
 TRACES = {"conversation": 1.0, "synthetic": 2.0}
@@ -88,7 +91,7 @@ def picked(trace: Sequence[Request]) -> Result:
     replicas = [Replica(str(number), room=ROOM, speed=SPEED) for number in range(REPLICAS)]
     picker = Picker(clock, replicas, block=BLOCK, limited=False, chance=random.Random(1).random)
     result = Result()
-    for second, blocks, tokens in trace:
+    for second, arrivals in groupby(trace, key=lambda request: request[0]):
         for engine in engines:
             while engine.running and engine.running[0][0] <= second:
                 clock.second, ticket = engine.running.popleft()
@@ -96,12 +99,14 @@ def picked(trace: Sequence[Request]) -> Result:
                 picker.done(ticket)
         clock.second = second
         picker.refresh()
-        ticket = picker.pick(blocks, tokens)
-        assert ticket is not None
-        engine = engines[ticket.number]
-        hit, first = engine.read(second, blocks, tokens)
-        engine.running.append((first, ticket))
-        result.add(hit, len(blocks), first - second)
+        asks = [Ask(blocks, tokens) for _, blocks, tokens in arrivals]
+        for at, ticket in together(picker, asks):
+            assert ticket is not None
+            ask = asks[at]
+            engine = engines[ticket.number]
+            hit, first = engine.read(second, ask.keys, ask.size)
+            engine.running.append((first, ticket))
+            result.add(hit, len(ask.keys), first - second)
     return result
 
 

@@ -18,9 +18,10 @@ import tracemalloc
 from collections.abc import Callable
 
 from isthmus.core.clock import SystemClock
-from isthmus.routing.picker import Picker, Replica
+from isthmus.routing.picker import Picker
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import Load
+from isthmus.routing.seat import Replica
 
 SYSTEM, SIZE, ROOM, RUN, SECONDS = 600, 2048, 2000, 40, 4.0
 BUDGET_US = 15.0

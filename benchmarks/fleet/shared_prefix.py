@@ -21,8 +21,9 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from isthmus.routing.picker import Picker, Replica, Ticket
+from isthmus.routing.picker import Picker
 from isthmus.routing.probe import Load
+from isthmus.routing.seat import Replica, Ticket
 
 PODS, TENANTS, USERS, PREFIX, QUESTION, ANSWER, KV = 8, 150, 5, 6_000, 1_200, 280, 307_328
 GUESS = 500_000  # tokens of cache that a picker without the engines' word takes for granted (llm-d's default)

@@ -29,9 +29,10 @@ from isthmus.gateway.relay import Corridor, open_stream
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, UpstreamError
 from isthmus.gateway.voice import Voice
-from isthmus.routing.picker import Picker, Replica, Seat, Ticket
+from isthmus.routing.picker import Picker
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
+from isthmus.routing.seat import Replica, Seat, Ticket
 
 ONCE = 1  # repeats of a request that was sent to a replica which then broke off
 # The share of the fleet's room that each class may fill; a person who waits comes first.

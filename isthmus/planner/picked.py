@@ -18,7 +18,8 @@ from isthmus.planner.events import Arrivals
 from isthmus.planner.house import House, Knobs
 from isthmus.planner.percentile import percentiles
 from isthmus.planner.world import Speed, World
-from isthmus.routing.picker import Picker, Replica, Ticket
+from isthmus.routing.picker import Picker
+from isthmus.routing.seat import Replica, Ticket
 
 REQUESTS = 20_000
 SHARES = (50.0, 90.0, 99.0)

@@ -17,14 +17,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 from random import random
 
-import msgspec
-
 from isthmus.core.clock import Clock
-from isthmus.routing.limit import GradientLimit
 from isthmus.routing.prefix import BLOCK_BYTES, PrefixIndex
 from isthmus.routing.probe import STALE_S, Load
+from isthmus.routing.seat import BOTH, Ask, Replica, Seat, Ticket
 
-BOTH, PREFILL, DECODE = "both", "prefill", "decode"
 LEARN = 0.2  # weight of a new observation
 FORGET_S = 10.0  # a speed that was not seen for so long drifts to the middle of the pool
 DRIFT = 0.05
@@ -34,76 +31,7 @@ FIXED = 16  # blocks: what the beginning of an answer costs beside its prompt, i
 GROUPS = 512  # sets of replicas whose members are at hand
 WORTH_S = 600.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
-KEEP = 3.0  # worth of a prefix in use, against the work of reading it again
-
-
-class Replica(msgspec.Struct, frozen=True):
-    """One replica, as data. `room` in blocks of its KV cache (0 = not known), `slots` answers at once (0 = not known).
-
-    `speed` is a first guess in seconds a unit of prompt. `role`: both | prefill | decode (disaggregated pools).
-    `adapters`: LoRA adapters that are loaded. `load_s`: what loading another one costs.
-    """
-
-    name: str
-    room: int = 4096
-    slots: int = 0
-    speed: float = 1e-4
-    role: str = BOTH
-    adapters: tuple[str, ...] = ()
-    load_s: float = 1.0
-
-
-class Ticket:
-    """One request at one replica. `expected` is the predicted TTFT in seconds.
-
-    `hit` counts the blocks that are believed cached, `units` is the rest of the prompt.
-    """
-
-    __slots__ = ("at", "expected", "fresh", "hit", "name", "number", "open", "queue", "units", "work")
-
-    def __init__(self, name: str, number: int, at: float, queue: float, work: float, hit: int, units: int) -> None:
-        self.name = name
-        self.number = number
-        self.at = at
-        self.queue = queue
-        self.work = work
-        self.expected = queue + work
-        self.hit = hit
-        self.units = units
-        self.open = True
-        self.fresh = 0.0
-
-
-class Seat:
-    """What is known of one replica, for `pick` and for people. Counters only grow."""
-
-    __slots__ = (
-        "asked", "done", "draining", "failed", "hit", "inside", "learned", "learned_at", "limit", "load", "load_at",
-        "most", "number", "pending", "replica", "seconds", "ttft", "up",
-    )  # fmt: skip
-
-    def __init__(self, replica: Replica, number: int, now: float) -> None:
-        self.replica = replica
-        self.number = number
-        self.up = True
-        self.draining = False
-        self.inside = 0
-        self.pending = 0.0  # seconds of prompt reading that was sent there and has not shown a token
-        self.seconds = 0.0  # mean time from pick to end
-        self.ttft = 0.0  # mean time from pick to first token
-        self.learned = False
-        self.learned_at = now
-        self.load = Load()
-        self.load_at = -inf
-        slots = replica.slots or 4
-        self.limit = GradientLimit(slots + (slots + 3) // 4)  # a few in line, so that no slot is ever without work
-        self.most = self.limit.limit
-        self.hit = self.asked = self.done = self.failed = 0
-
-    @property
-    def shut(self) -> bool:
-        """Whether it takes no new request, however little it has to do."""
-        return self.draining or not self.up
+KEEP = 0.4  # the chance that a prefix which has just been used is asked for again before it would have gone anyway
 
 
 class Picker:
@@ -150,6 +78,7 @@ class Picker:
             seat.replica = replica
             seat.draining = False
             self._index.resize(number, replica.room)
+            self._value(seat, self._clock.monotonic())
             self._weigh(seat, self._clock.monotonic())
             return
         number = next((at for at, seat in enumerate(self._seats) if seat is None), len(self._seats))
@@ -164,6 +93,7 @@ class Picker:
         self._ready[number] = 0.0
         self._index.add(number, replica.room)
         self._all |= 1 << number
+        self._value(seat, self._clock.monotonic())
         self._weigh(seat, self._clock.monotonic())
 
     def remove(self, name: str) -> None:
@@ -190,6 +120,7 @@ class Picker:
             self._ready[seat.number] = 0.0
             self._index.forget(seat.number)
             self._index.add(seat.number, seat.replica.room)
+            self._value(seat, self._clock.monotonic())
             self._weigh(seat, self._clock.monotonic())
 
     def pause(self, name: str) -> None:
@@ -297,6 +228,31 @@ class Picker:
             seat.failed += 1
             self._weigh(seat, self._clock.monotonic())
 
+    # Requests that come together (routing.together)
+
+    def costs(self, ask: Ask) -> list[float]:
+        """What `ask` would cost at every replica, by number; inf where it cannot go."""
+        now = self._clock.monotonic()
+        if now >= self._stale_at:
+            self._age(now)
+        left = [float(ask.size)] * len(self._base)
+        for mask, depth in self._index.depths(ask.keys, self._all):
+            rest = max(0.0, ask.size - depth * self._block)
+            for number in self._members.get(mask) or self._note(mask):
+                left[number] = rest
+        costs = [wait + price * rest for wait, price, rest in zip(self._base, self._price, left, strict=True)]
+        for name in ask.without:
+            if name in self._numbers:
+                costs[self._numbers[name]] = inf
+        return costs
+
+    def cost(self, ask: Ask, number: int) -> float:
+        """What `ask` would cost at one replica, whose queue and cache have just changed."""
+        if self._seat(number).replica.name in ask.without:
+            return inf
+        depth = next((depth for _, depth in self._index.depths(ask.keys, 1 << number)), 0)
+        return self._base[number] + self._price[number] * max(0.0, ask.size - depth * self._block)
+
     # What replicas say
 
     def heard(self, name: str, load: Load) -> None:
@@ -309,7 +265,9 @@ class Picker:
 
     def stored(self, name: str, keys: Sequence[int]) -> None:
         """`name` says that it holds `keys` now (an engine's cache events): the index becomes precise."""
-        self._index.store(self._numbers[name], keys, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._index.store(self._numbers[name], keys, now)
+        self._value(self.seat(name), now)
 
     def dropped(self, name: str, keys: Sequence[int]) -> None:
         """`name` says that it no longer holds `keys`."""
@@ -322,6 +280,7 @@ class Picker:
         for seat in self.seats():
             if middle and now - seat.learned_at > FORGET_S:
                 self._speed[seat.number] += (middle - self._speed[seat.number]) * DRIFT
+            self._value(seat, now)
             self._weigh(seat, now)
 
     # Inside
@@ -338,9 +297,12 @@ class Picker:
         return self._seat(ticket.number)
 
     def _begin(self, number: int, now: float, keys: Sequence[int], size: int, hit: int) -> Ticket:
-        seat = self._seat(number)
-        queue = max(0.0, self._ready[number] - now)
-        units = max(1, size - hit * self._block)
+        seat = self._seats[number]
+        assert seat is not None
+        ready = self._ready[number]
+        queue = ready - now if ready > now else 0.0
+        units = size - hit * self._block
+        units = max(units, 1)
         work = self._speed[number] * units
         ticket = Ticket(seat.replica.name, number, now, queue + self._extra[number], work, hit, units)
         seat.inside += 1
@@ -349,6 +311,8 @@ class Picker:
         seat.hit += hit
         self._ready[number] = now + queue + work
         self._index.store(number, keys, now)
+        if not seat.full:  # a full cache's price moves slowly; `refresh` follows it
+            self._value(seat, now)
         self._weigh(seat, now)
         return ticket
 
@@ -382,23 +346,29 @@ class Picker:
             for other in self.seats():
                 if not other.learned:
                     self._speed[other.number] = middle
-                    self._weigh(other, now)
+                    self._value(other, now)
+        self._value(seat, now)
 
     def _middle(self) -> float:
         speeds = sorted(self._speed[seat.number] for seat in self.seats() if seat.learned)
         return speeds[len(speeds) // 2] if speeds else 0.0
 
-    def _weigh(self, seat: Seat, now: float) -> None:
-        """Bring what `pick` reads of one replica up to date."""
+    def _value(self, seat: Seat, now: float) -> None:
+        """What reading one unit more costs this replica: the time, and what its cache would lose."""
         number = seat.number
-        index = self._index
-        oldest = index.oldest(number, 1)
         # What a fuller cache loses is worth less, the longer nobody used it. Between equals the emptier cache wins, so
         # that nobody's misses all land on one replica.
-        loss = 0.0 if oldest is None else KEEP * self._worth_s / (self._worth_s + now - oldest)
-        self._price[number] = self._speed[number] * (
-            1.0 + loss + EVEN * index.blocks(number) / (seat.replica.room or 1)
-        )
+        ages = self._index.oldest(number)
+        loss = EVEN * self._index.blocks(number) / (seat.replica.room or 1)
+        seat.full = bool(ages)
+        if ages:
+            worth = self._worth_s
+            loss += KEEP * sum([worth / (worth + now - at) for at in ages]) / len(ages)
+        self._price[number] = self._speed[number] * (1.0 + loss)
+
+    def _weigh(self, seat: Seat, now: float) -> None:
+        """Bring up to date what `pick` reads of one replica's queue."""
+        number = seat.number
         if seat.shut or (seat.inside >= seat.most and self._limited):
             self._extra[number] = self._base[number] = inf
             return
@@ -421,14 +391,33 @@ class Picker:
         """
         base, price = self._base, self._price
         low, high = 0, len(base)
+        left, common = size, 0
         if high > SAMPLE:
             low = self._turn if self._turn < high else 0
-            high = self._turn = low + SAMPLE
-        costs = [wait + each * size for wait, each in zip(base[low:high], price[low:high], strict=True)]
-        best = min(costs, default=inf)
-        number = low + costs.index(best) if best < inf else -1
+            self._turn = low + SAMPLE
+            high = min(high, self._turn)
+            if found and found[-1][0].bit_count() > SAMPLE:
+                # A beginning that nearly all have (a system prompt): reckon with it, and look whether it was so.
+                common = found[-1][1]
+                left = max(0.0, size - common * self._block)
+        best = inf
+        number = -1
+        for each in range(low, high):
+            cost = base[each] + price[each] * left
+            if cost < best:
+                best = cost
+                number = each
+        if common and number >= 0:
+            for mask, _ in found:
+                if mask >> number & 1:
+                    break
+            else:
+                best = base[number] + price[number] * size
+                common = 0
         for mask, depth in found:
-            members = self._members.get(mask) or self._note(mask)
+            if depth == common:
+                continue
+            members = self._members[mask] if mask in self._members else self._note(mask)
             if len(members) > SAMPLE:
                 at = low % (len(members) - SAMPLE)
                 members = members[at : at + SAMPLE]

@@ -12,11 +12,14 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import islice
+from struct import Struct
 
-BLOCK_BYTES = 256  # about 64 tokens of English, the largest block that engines cache by (vLLM 16, SGLang 1 to 64)
-LONGEST_CHAIN = 512  # blocks of one prompt that are looked at: 128 kB
+BLOCK_BYTES = 512  # about 128 tokens of English; engines cache by less (vLLM 16, SGLang 1 to 64), a look-up costs more
+VICTIMS = 32  # blocks, about what a usual prompt pushes out
+LONGEST_CHAIN = 256  # blocks of one prompt that are looked at: 128 kB
 ENTRY_BYTES = 320  # measured upper bound of what one block of one replica costs here; tests hold it
 
 
@@ -27,12 +30,15 @@ def seed(salt: bytes, *scope: str) -> int:
 
 def chain(prompt: bytes, start: int, block: int = BLOCK_BYTES) -> list[int]:
     """Keys of the prompt's whole blocks, each standing for the prefix that ends with it. A short rest has no key."""
-    keys = []
+    many = min(len(prompt) // block, LONGEST_CHAIN)
     key = start
-    for at in range(block, min(len(prompt), block * LONGEST_CHAIN) + 1, block):
-        key = hash((key, prompt[at - block : at]))
-        keys.append(key)
-    return keys
+    return [key := hash((key, piece)) for piece in _cut(many, block)(prompt)]
+
+
+@cache
+def _cut(many: int, block: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """Cuts the first `many` blocks off a prompt in one call; at most LONGEST_CHAIN of them are kept for each length."""
+    return Struct(f"{block}s" * many).unpack_from
 
 
 class PrefixIndex:
@@ -45,12 +51,12 @@ class PrefixIndex:
 
     def __init__(self) -> None:
         self._where: dict[int, int] = {}
-        self._held: dict[int, OrderedDict[int, float]] = {}
+        self._held: dict[int, dict[int, float]] = {}  # the least recently used first; with the second of that use
         self._room: dict[int, int] = {}
 
     def add(self, number: int, room: int) -> None:
         """Begin to index replica `number`, which can hold `room` blocks."""
-        self._held[number] = OrderedDict()
+        self._held[number] = {}
         self._room[number] = room
 
     def forget(self, number: int) -> None:
@@ -91,11 +97,14 @@ class PrefixIndex:
         held = self._held[number]
         where = self._where
         bit = 1 << number
-        for key in reversed(keys):  # the leaf is the oldest of its own prefix
+        for key in keys:
             if key in held:
-                held.move_to_end(key)
+                del held[key]  # to come again at the end
+            elif key in where:
+                where[key] |= bit
             else:
-                where[key] = where.get(key, 0) | bit
+                where[key] = bit
+        for key in keys[::-1]:  # the leaf is the oldest of its own prefix
             held[key] = now
         if len(held) > self._room[number]:
             self._trim(number)
@@ -107,12 +116,13 @@ class PrefixIndex:
             if held.pop(key, None) is not None:
                 self._unmark(key, number)
 
-    def oldest(self, number: int, more: int) -> float | None:
-        """When the prefix was last used that goes first if `more` blocks come to replica `number`; None if all fit."""
+    def oldest(self, number: int) -> list[float]:
+        """When the prefixes were last used that go next from a full replica `number`; nothing while it has room."""
         held = self._held[number]
-        if len(held) + more <= self._room[number]:
-            return None
-        return next(iter(held.values()), None)
+        room = self._room[number]
+        if len(held) + (room >> 10) < room:
+            return []
+        return [*islice(held.values(), 0, VICTIMS, VICTIMS // 4)]
 
     def blocks(self, number: int) -> int:
         """Blocks that replica `number` is believed to hold."""
@@ -125,9 +135,23 @@ class PrefixIndex:
     def _trim(self, number: int) -> None:
         held = self._held[number]
         room = self._room[number]
-        while len(held) > room:
-            key, _ = held.popitem(last=False)
-            self._unmark(key, number)
+        # A few more than must go: a dict looks through the places of those that went before it finds its first.
+        over = len(held) - room + (room >> 10)
+        gone = []
+        for key in held:
+            if not over:
+                break
+            over -= 1
+            gone.append(key)
+        where = self._where
+        bit = 1 << number
+        for key in gone:
+            del held[key]
+            left = where[key] ^ bit
+            if left:
+                where[key] = left
+            else:
+                del where[key]
 
     def _unmark(self, key: int, number: int) -> None:
         left = self._where[key] & ~(1 << number)

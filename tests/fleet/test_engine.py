@@ -3,7 +3,8 @@
 import pytest
 
 from isthmus.core.errors import Refusal
-from isthmus.fleet.engine import Launch, load, named, room
+from isthmus.fleet.engine import BYTES_A_TOKEN, Launch, load, named, room
+from isthmus.routing.prefix import BLOCK_BYTES
 
 KEY = "a-secret-key-of-engines"
 LAUNCH = Launch(program="/opt/engine", model="/models/m.gguf", name="chat", host="127.0.0.1", port=18100)
@@ -52,7 +53,7 @@ def test_a_cache_beyond_slots_is_kept_only_when_it_is_wanted():
 
 
 def test_a_cache_is_measured_in_blocks_of_the_prefix_index():
-    assert room(LAUNCH) == 4 * 2048 * 4 // 256
+    assert room(LAUNCH) == 4 * 2048 * BYTES_A_TOKEN // BLOCK_BYTES
 
 
 def test_an_unknown_engine_is_refused_with_those_that_exist():

@@ -1,12 +1,14 @@
 """The picker: who answers soonest, from what was sent, what came back, and what replicas say."""
 
+import math
 from datetime import UTC, datetime
 
 import pytest
 
 from isthmus.core.clock import FakeClock
-from isthmus.routing.picker import DECODE, PREFILL, SAMPLE, Picker, Replica
+from isthmus.routing.picker import SAMPLE, Picker
 from isthmus.routing.probe import STALE_S, Load
+from isthmus.routing.seat import DECODE, PREFILL, Ask, Replica
 
 SPEED = 0.001  # seconds a unit
 BLOCK = 100
@@ -291,3 +293,37 @@ def test_what_is_known_can_be_shown(clock):
     picker.lost(picker.pick([1], 100))
     (seat,) = picker.seats()
     assert (seat.done, seat.failed, seat.asked, seat.hit, seat.ttft) == (1, 1, 2, 1, pytest.approx(0.1))
+
+
+def test_a_system_prompt_that_nearly_all_have_read_is_reckoned_with(clock):
+    names = [f"r{at}" for at in range(2 * SAMPLE)]
+    picker = pool(clock, names)
+    for name in names:
+        picker.stored(name, [1, 2])
+    assert {picker.pick([1, 2, 100 + at], 300).hit for at in range(len(names))} == {2}
+
+
+def test_in_a_large_pool_one_without_the_system_prompt_is_not_taken_for_one_that_has_it(clock):
+    names = [f"r{at}" for at in range(2 * SAMPLE)]
+    picker = pool(clock, names)
+    for name in names[SAMPLE - 1 :]:
+        picker.stored(name, [1, 2, 3, 4])
+    ticket = picker.pick([1, 2, 3, 4], 500)
+    assert ticket.hit == 4
+
+
+def test_what_a_request_would_cost_is_told_for_every_replica(clock):
+    picker = pool(clock, "abc")
+    picker.stored("b", [1, 2, 3])
+    picker.drain("c")
+    costs = picker.costs(Ask([1, 2, 3], 400))
+    assert costs[1] < costs[0] < costs[2] == math.inf
+    assert picker.costs(Ask([1, 2, 3], 400, without=("b", "unknown")))[1] == math.inf
+
+
+def test_one_replicas_cost_is_what_all_costs_say_of_it(clock):
+    picker = pool(clock, "abc")
+    picker.stored("b", [1, 2, 3])
+    ask = Ask([1, 2, 3], 400)
+    assert [picker.cost(ask, at) for at in range(3)] == picker.costs(ask)
+    assert picker.cost(Ask([1], 100, without=("b",)), 1) == math.inf

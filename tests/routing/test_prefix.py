@@ -119,8 +119,9 @@ def test_the_age_of_what_would_go_is_known_only_when_something_would_go():
     index = PrefixIndex()
     index.add(0, 2)
     index.store(0, [1, 2], now=5.0)
-    assert index.oldest(0, 0) is None
-    assert index.oldest(0, 1) == 5.0
+    assert index.oldest(0) == [5.0]
+    index.resize(0, 3)
+    assert index.oldest(0) == []
 
 
 def test_memory_is_bounded_by_the_room_of_all_replicas_whatever_is_asked():
