@@ -43,6 +43,7 @@ def limited(scripted, agreed):
             currency = "USD" if unit == "money" else ""
             made.append(accounts.budgets.set(Budget("", "key", caller.key_id, unit, span, most, "", currency)).id)
         accounts.close()
+        wait_until_known(scripted.url, secret, len(budgets))
         return caller, secret
 
     yield make
@@ -50,6 +51,20 @@ def limited(scripted, agreed):
     for each in made:
         accounts.budgets.remove(each)
     accounts.close()
+
+
+def wait_until_known(url, key, budgets, times=1):
+    """A key is served as soon as it exists, and a worker may have read it before its budgets were there. What is
+    refused for its form costs nothing and says what binds its key; `times` in a row, on connections of their own.
+    """
+    headers = {"Authorization": f"Bearer {key}", "content-type": "application/json"}
+    deadline = time.monotonic() + 10
+    known = 0
+    while known < times:
+        assert time.monotonic() < deadline, "a budget is known within a second"
+        answer = httpx.post(f"{url}/v1/chat/completions", content=b"{", headers=headers, timeout=30)
+        said = answer.headers.get("ratelimit-policy", "")
+        known = known + 1 if said.count(";q=") == budgets else 0
 
 
 def question(**more):
@@ -147,7 +162,8 @@ def shared(tmp_path, postgres, valkey):
         node.start()
         try:
             node.wait_ready()
-            yield SimpleNamespace(url=f"{node.url}/v1/chat/completions", answers=partner, path=config.accounts)
+            place = f"{node.url}/v1/chat/completions"
+            yield SimpleNamespace(url=place, node=node.url, answers=partner, path=config.accounts)
         finally:
             node.stop()
 
@@ -160,6 +176,7 @@ def test_on_postgresql_and_valkey_limits_hold_and_a_revoked_key_ends_its_stream_
     accounts = Accounts.open(shared.path, SystemClock())
     caller, key = accounts.create_key("demo", ["CN"], "CN")
     accounts.budgets.set(Budget("", "key", caller.key_id, "requests", "day", 6))
+    wait_until_known(shared.node, key, 1, times=24)  # two workers: one who has not heard is met in 24 tries
     with ThreadPoolExecutor(6) as pool:
         codes = list(pool.map(lambda _: ask(key).status_code, range(12)))
     assert (codes.count(200), codes.count(429)) == (6, 6)

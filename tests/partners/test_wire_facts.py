@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -9,7 +10,16 @@ import pytest
 
 from isthmus.core.decision import RouteSkipped
 from isthmus.core.sse import DONE
-from isthmus.partners import anthropic, dashscope, gemini, openai_chat, openai_images, openai_loose, openai_responses
+from isthmus.partners import (
+    anthropic,
+    dashscope,
+    gemini,
+    openai_chat,
+    openai_images,
+    openai_loose,
+    openai_responses,
+    prices,
+)
 from isthmus.partners.finish import FAILED, TABLE, finish
 from isthmus.partners.judge import judge
 from isthmus.partners.load import load, read
@@ -35,6 +45,14 @@ def habits(partner):
     return PARTNERS[partner].habits
 
 
+def doors(partner):
+    return PARTNERS[partner].endpoint
+
+
+def price(partner, model):
+    return prices.load().find(partner, model, date(2026, 11, 22))
+
+
 # -- Doubao and BytePlus on Ark ------------------------------------------------------------------------------
 
 
@@ -51,6 +69,65 @@ def test_ark_hosts_and_keys_are_bound_to_their_region_and_a_european_host_is_no_
     assert doors["eu"].inference == ("*",)
     assert doors["eu"].key_env not in ("", PARTNERS["byteplus"].key_env)
     assert PARTNERS["doubao"].endpoint["beijing"].host == "ark.cn-beijing.volces.com"
+
+
+@pytest.mark.parametrize("wire", ["ep-20260915180000-abcde", "ep-m-20260915180000-abcde"])
+def test_either_kind_of_endpoint_id_reaches_ark_as_it_is(asked, at, wire):
+    assert body(openai_chat, asked(), at(wire=wire))["model"] == wire
+
+
+def test_ark_is_asked_at_its_own_paths_and_never_at_the_plan_for_individuals_or_for_batches():
+    door = doors("doubao")["beijing"]
+    assert (door.path, door.embedding_path, door.image_path) == (
+        "/api/v3/chat/completions", "/api/v3/embeddings", "/api/v3/images/generations",
+    )  # fmt: skip
+    paths = [
+        path for name in ("doubao", "byteplus") for d in doors(name).values() for path in (d.path, d.embedding_path)
+    ]
+    assert not any(word in path for path in paths for word in ("coding", "batch", "bots", "context"))
+
+
+def test_arks_key_is_a_bearer_token(at):
+    assert openai_chat.head(at(habits=habits("doubao")), "ark-1") == b"Authorization: Bearer ark-1\r\n"
+
+
+def test_cached_and_reasoning_tokens_are_read_and_provisioned_ones_do_no_harm():
+    usage = {
+        "prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14,
+        "prompt_tokens_details": {"cached_tokens": 4, "provisioned_tokens": 2},
+        "completion_tokens_details": {"reasoning_tokens": 3, "provisioned_tokens": 1},
+    }  # fmt: skip
+    found = openai_chat.read_chunk(json.dumps({"choices": [], "usage": usage}).encode()).usage
+    assert (found.prompt_tokens_details.cached_tokens, found.completion_tokens_details.reasoning_tokens) == (4, 3)
+
+
+def test_end_to_end_encryption_is_a_fact_of_a_model_and_replaces_no_masking(asked, at):
+    partner = PARTNERS["doubao"]
+    model = partner.model["doubao-seed-2-1-pro-260915"]
+    facts = partner.facts(doors("doubao")["beijing"], model)
+    assert facts["encryption"] is True
+    assert b"encrypted" not in openai_chat.head(at(**facts), "k").lower()
+    ex = asked([{"role": "user", "content": "My number is 13812345678"}])
+    ex.rewritten = b'[{"role":"user","content":"My number is [TELE-0]"}]'
+    assert "13812345678" not in openai_chat.write_body(ex, at(**facts)).decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "amounts"),
+    [
+        ("doubao-seed-2-1-pro-260915", (0.86, 4.31, 0.17)),
+        ("doubao-seed-2-1-turbo-260628", (0.43, 2.16, 0.086)),
+        ("doubao-seed-2-1-lite-260915", (0.115, 0.39, 0.023)),
+    ],
+)
+def test_doubaos_prices_stand_in_the_book(model, amounts):
+    tier = price("doubao", model).tiers[0]
+    for micros, amount in zip((tier.input, tier.output, tier.cached), amounts, strict=True):
+        assert micros / 1e6 == pytest.approx(amount, rel=0.02)
+
+
+def test_doubaos_pro_has_a_window_of_a_million_tokens():
+    assert PARTNERS["doubao"].model["doubao-seed-2-1-pro-260915"].context == 1_000_000
 
 
 def test_thinking_passes_to_ark_and_reasoning_effort_beside_it(asked, at):
@@ -189,6 +266,55 @@ def test_a_dashscope_stream_needs_its_header_and_is_never_asked_for_less_inspect
     whole = dashscope.head(at("dashscope"), "s")
     assert b"SSE" not in whole
     assert b"DataInspection" not in whole
+
+
+def test_each_of_dashscopes_doors_has_its_host_and_stores_where_it_says():
+    found = {name: (door.host, door.storage) for name, door in doors("qwen").items()}
+    assert found == {
+        "beijing": ("dashscope.aliyuncs.com", ("CN",)),
+        "singapore": ("dashscope-intl.aliyuncs.com", ("SG",)),
+        "virginia": ("dashscope-us.aliyuncs.com", ("US",)),
+        "hongkong": ("cn-hongkong.dashscope.aliyuncs.com", ("HK",)),
+    }
+    assert {door.path for door in doors("qwen").values()} == {"/compatible-mode/v1/chat/completions"}
+
+
+def test_tokens_that_dashscope_cached_by_itself_cost_a_fifth():
+    for model in PARTNERS["qwen"].model:
+        for tier in price("qwen", model).tiers:
+            assert tier.cached * 5 == tier.input
+
+
+def test_qwens_thinking_switches_pass(asked, at):
+    sent = body(openai_chat, asked(enable_thinking=True, thinking_budget=64), at(fields=PARTNERS["qwen"].fields))
+    assert (sent["enable_thinking"], sent["thinking_budget"]) == (True, 64)
+
+
+def test_a_partner_asks_for_a_prefix_by_its_own_field_and_only_models_that_continue_one_say_so():
+    assert (habits("qwen").prefill, habits("mistral").prefill, habits("doubao").prefill) == ("partial", "prefix", "")
+    able = {(name, model) for name, each in PARTNERS.items() for model, facts in each.model.items() if facts.prefill}
+    assert able == {
+        ("local", "default"), ("qwen", "qwen-plus"), ("qwen", "qwen-max"), ("qwen", "qwen-flash"),
+        ("mistral", "mistral-large-latest"), ("mistral", "mistral-small-latest"),
+    }  # fmt: skip
+
+
+def test_ernie_is_asked_at_its_second_interface():
+    door = doors("ernie")["main"]
+    assert (door.host, door.path) == ("qianfan.baidubce.com", "/v2/chat/completions")
+
+
+def test_openais_regional_hosts_are_doors_of_their_own():
+    found = {name: door.host for name, door in doors("openai").items()}
+    assert (found["eu"], found["us"]) == ("eu.api.openai.com", "us.api.openai.com")
+    assert doors("openai")["us"].key_env not in ("", PARTNERS["openai"].key_env)
+
+
+@pytest.mark.parametrize("effort", ["low", "high"])
+def test_moonshots_reasoning_effort_is_a_bare_word(asked, at, effort):
+    assert (
+        body(openai_chat, asked(reasoning_effort=effort), at(habits=habits("moonshot")))["reasoning_effort"] == effort
+    )
 
 
 def test_the_last_chunk_may_hold_usage_and_no_choice():
@@ -455,7 +581,7 @@ def test_max_tokens_goes_by_the_partners_own_name_and_is_never_lost(asked, at):
         (429, {"error": {"status": "RESOURCE_EXHAUSTED"}}, "retry"),
         (400, {"error": {"code": "context_length_exceeded"}}, "caller"),
         (422, {"detail": [{"loc": ["body"]}]}, "caller"),
-        (401, {}, "elsewhere"), (402, {}, "elsewhere"), (404, {}, "elsewhere"), (408, {}, "retry"),
+        (401, {}, "elsewhere"), (402, {}, "elsewhere"), (404, {}, "elsewhere"), (408, {}, "retry"), (409, {}, "retry"),
         (413, {}, "caller"), (418, {}, "caller"), (500, {}, "retry"), (503, "not json", "retry"), (200, {}, "retry"),
     ],
 )  # fmt: skip
