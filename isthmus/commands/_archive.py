@@ -1,7 +1,8 @@
 """A backup: one tar.gz whose first member lists every file with its SHA-256, so that a restore is whole or refused.
 
 Rules of this room:
-1. The database is copied by SQLite's own online backup, never as a file under a writer.
+1. The accounts are copied as one moment had them, never as a file under a writer: SQLite by its own online backup,
+   PostgreSQL row by row in one snapshot. Either way the archive holds them as a SQLite file.
 2. A log of the ledger is copied up to the last checkpoint that was signed before the copy began; what came later is
    another backup's. So every proof that could be given then can be given from the copy.
 3. A restore goes into an empty home, checks every digest before anything has its name, and verifies the ledger.
@@ -21,15 +22,20 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import make_url
 
 from isthmus import __version__
 from isthmus.core.clock import Clock
 from isthmus.core.config import Config
 from isthmus.core.errors import Refusal
-from isthmus.ledger import verify
+from isthmus.ledger import accounts_copy, verify
+from isthmus.ledger.database import Database, address
 
 MANIFEST = "MANIFEST.json"
-KEPT = ("operator.toml", "demo.key", "owner.token", "accounts.pepper", "accounts.url", "terms", "allow", "regions")
+KEPT = (
+    "operator.toml", "demo.key", "owner.token", "accounts.pepper", "leases.url",
+    "terms", "allow", "regions", "partners",
+)  # fmt: skip
 # The order matters: a checkpoint in heads/ and node/ vouches for entries, so these are copied before the entries.
 LEDGER = ("node.key", "node.pub", "CHECKPOINT", "node", "heads", "shards")
 NEVER = ("lock",)
@@ -64,7 +70,7 @@ def write(config: Config, file: Path, clock: Clock, progress: Callable[[int, int
     with tempfile.TemporaryDirectory(dir=file.absolute().parent) as place:
         copy = Path(place)
         _copy_ledger(config.ledger, copy / "ledger")
-        _copy_database(config.accounts, copy / config.accounts.name)
+        _copy_accounts(config.accounts, copy / config.accounts.name)
         for name in KEPT:
             _copy_kept(config.home / name, copy / name)
         _check_ledger(copy / "ledger")
@@ -79,8 +85,10 @@ def write(config: Config, file: Path, clock: Clock, progress: Callable[[int, int
     return made
 
 
-def restore(file: Path, home: Path) -> Manifest:
-    """Bring a backup into `home`, which must be empty or missing. Raises Refusal usage, data_damaged."""
+def restore(file: Path, home: Path, database: str = "") -> Manifest:
+    """Bring a backup into `home`, which must be empty or missing; its accounts into the empty database that the URL
+    `database` names, else into a SQLite file there. Raises Refusal usage, data_damaged.
+    """
     if home.exists() and any(home.iterdir()):
         raise Refusal("usage", reason=f"{home} is not empty. Restore into a new folder: ISTHMUS_HOME=/another/folder.")
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +110,8 @@ def restore(file: Path, home: Path) -> Manifest:
                 raise Refusal("data_damaged", reason=f"{each.name} in {file} is not what was backed up.")
             path.chmod(each.mode & 0o777)
         report = _check_ledger(copy / "ledger")
+        if database:
+            _move_accounts(copy, database)
         if home.exists():
             home.rmdir()
         copy.chmod(0o700)
@@ -109,12 +119,34 @@ def restore(file: Path, home: Path) -> Manifest:
     return msgspec.structs.replace(manifest, entries=report.entries)
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    if not source.exists():
-        return
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
+def _copy_accounts(place: Path, target: Path) -> None:
+    """The accounts of the house whose SQLite file is, or would be, `place`, as a SQLite file."""
+    url = make_url(address(place))
+    if url.get_backend_name() == "sqlite":
+        source = Path(url.database or place)
+        if not source.exists():
+            return
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+    else:
+        with closing(Database(address(place))) as server, closing(Database(f"sqlite:///{target}")) as file:
+            accounts_copy.copy(server, file)
     target.chmod(0o600)
+
+
+def _move_accounts(home: Path, database: str) -> None:
+    """From the SQLite file in `home` into an empty database, which the house then uses."""
+    place = home / "accounts.sqlite"
+    with closing(Database(f"sqlite:///{place}")) as file, closing(Database(database)) as server:
+        accounts_copy.copy(file, server)
+    for each in home.glob("accounts.sqlite*"):
+        each.unlink()
+    told = place.with_suffix(".url")
+    told.write_text(f"{database}\n", "utf-8")
+    told.chmod(0o600)
 
 
 def _copy_kept(source: Path, target: Path) -> None:

@@ -5,16 +5,22 @@ import json
 import os
 
 import pytest
+import sqlalchemy as sa
 
 from isthmus.cli import build, run
 from isthmus.core import config
 from isthmus.core.clock import SystemClock
 from isthmus.core.consent import Consent
-from isthmus.ledger import consents, proof, verify
+from isthmus.ledger import accounts_copy, consents, proof, verify
 from isthmus.ledger.accounts import Accounts
+from isthmus.ledger.budgets import Budget
+from isthmus.ledger.lease_sql import SqlLeases
+from isthmus.ledger.leases import Claim
 from isthmus.ledger.receipt import ActReceipt
 from isthmus.ledger.segments import Ledger
 from isthmus.node import prepare
+from isthmus.web.admin.law import LawStore
+from isthmus.web.admin.store import Store
 
 ENTRIES = 700
 
@@ -28,11 +34,14 @@ def consent(clock):
     return Consent("", "demo", "guardian", "", "CN", "*", "always", "pupil-7", "zh-CN", now, now.replace(year=2100))
 
 
-@pytest.fixture
-def house(tmp_path, monkeypatch):
+@pytest.fixture(params=["sqlite"])
+def house(tmp_path, monkeypatch, request):
     """A house with keys, a consent, receipts and proofs; its ledger still open, as while it runs."""
     monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "old"))
     settings, clock = config.load(), SystemClock()
+    if request.param == "postgresql":
+        settings.home.mkdir()
+        settings.accounts.with_suffix(".url").write_text(request.getfixturevalue("postgres").new())
     prepare(settings, clock)
     accounts = Accounts.open(settings.accounts, clock)
     ledger = Ledger.open(settings.ledger, "w0", clock)
@@ -47,17 +56,40 @@ def house(tmp_path, monkeypatch):
     accounts.close()
 
 
-def test_a_restored_house_has_the_same_keys_consents_entries_and_proofs(house, tmp_path, monkeypatch, capsys):
+def dump(accounts):
+    """Every row of every table, whichever database it is in."""
+    with accounts.database.engine.connect() as connection:
+        found = accounts_copy.known(connection)
+        return {
+            table.name: sorted(repr(tuple(row)) for row in connection.execute(sa.select(table)))
+            for table in found.sorted_tables
+        }
+
+
+@pytest.mark.parametrize(
+    ("house", "into"),
+    [("sqlite", ""), ("postgresql", ""), ("postgresql", "postgresql"), ("sqlite", "postgresql")],
+    indirect=["house"],
+)
+def test_a_restored_house_has_the_same_accounts_entries_and_proofs(house, into, request, tmp_path, monkeypatch, capsys):
     settings, accounts, _, receipt = house
+    accounts.budgets.set(Budget("", "tenant", "demo", "money", "month", 7_000_000, currency="USD"))
+    store = Store(accounts.database.engine, accounts.keyed, SystemClock())
+    store.add_person("an auditor", "auditor")
+    LawStore(accounts.database.engine, SystemClock())
+    SqlLeases(accounts.database).settle("n.w0.1", [Claim("b", 60, 120, 100, 1, 3, 10, 10, 10)], 1)
     file = tmp_path / "house.tar.gz"
     assert isthmus("backup", str(file), "--json") == 0
     listed = json.loads(capsys.readouterr().out)
     assert file.stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "new"))
-    assert isthmus("restore", str(file), "--json") == 0
+    server = ["--database", request.getfixturevalue("postgres").new()] if into else []
+    assert isthmus("restore", str(file), *server, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     fresh = config.load()
     again = Accounts.open(fresh.accounts, SystemClock())
+    assert again.database.engine.dialect.name == (into or "sqlite")
+    assert dump(again) == dump(accounts)
     assert again.list_keys() == accounts.list_keys()
     assert again.list_consents() == accounts.list_consents()
     assert again.commitment("demo", "pupil-7") == accounts.commitment("demo", "pupil-7")
@@ -69,6 +101,20 @@ def test_a_restored_house_has_the_same_keys_consents_entries_and_proofs(house, t
     assert verify.verify(fresh.ledger).sound
     assert (fresh.home / "demo.key").stat().st_mode & 0o777 == 0o600
     assert {each["name"] for each in listed["files"]} >= {"accounts.sqlite", "accounts.pepper", "operator.toml"}
+    assert fresh.accounts.exists() == (not into)
+
+
+def test_accounts_never_go_into_a_database_that_is_in_use(house, tmp_path, monkeypatch, capsys, postgres):
+    file, url = tmp_path / "house.tar.gz", postgres.new()
+    isthmus("backup", str(file))
+    used = Accounts(url, b"p" * 32, SystemClock())
+    used.create_key("theirs", ("CN",), "CN")
+    monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "new"))
+    assert isthmus("restore", str(file), "--database", url) == 2
+    assert "in use" in capsys.readouterr().err
+    assert [key.tenant for key in used.list_keys()] == ["theirs"]
+    assert not (tmp_path / "new").exists()
+    used.close()
 
 
 def test_the_restored_house_goes_on_where_the_backup_ended(house, tmp_path, monkeypatch, capsys):

@@ -1,11 +1,12 @@
 """schemathesis: no call makes a 5xx, and no answer has a status or a body that the description does not have.
 
-ISTHMUS_LONG=1 makes some 10,000 calls; without it a few hundred.
+ISTHMUS_LONG=1 makes more than 10,000 calls, which the last test counts; without it a few hundred.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,9 +18,11 @@ schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not i
 
 LONG = bool(os.environ.get("ISTHMUS_LONG"))
 EXAMPLES = 300 if LONG else 4
+CALLS = 10_000
 SCHEMA = schemathesis.openapi.from_dict(document(OPERATIONS))
 # A preview replays the whole ledger and a version that is being activated waits for nodes: fewer of those.
 SLOW = {"/law/versions/{version}/preview": 20, "/law/versions": 100}
+calls: Counter[int] = Counter()  # by status
 
 
 def test_the_description_lists_every_operation_with_its_refusals():
@@ -42,7 +45,15 @@ def test_no_call_finds_a_fault_or_an_undocumented_answer(desk, at):
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def call(case):
         answer = case.call(headers=headers)
+        calls[answer.status_code] += 1
         # The credential is this test's own; test_api holds every route against every credential.
         case.validate_response(answer, excluded_checks=[schemathesis.checks.ignored_auth])
 
     call()
+
+
+@pytest.mark.skipif(not LONG, reason="a long run: ISTHMUS_LONG=1")
+def test_it_was_asked_ten_thousand_times_and_never_failed():
+    print(f"{calls.total():,} calls, by status: {dict(sorted(calls.items()))}")
+    assert calls.total() >= CALLS
+    assert max(calls) < 500
