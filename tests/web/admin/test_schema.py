@@ -17,11 +17,11 @@ from isthmus.web.admin.openapi import document
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed (dependency group dev)")
 
 LONG = bool(os.environ.get("ISTHMUS_LONG"))
-EXAMPLES = 300 if LONG else 4
+EXAMPLES = 500 if LONG else 4
 CALLS = 10_000
 SCHEMA = schemathesis.openapi.from_dict(document(OPERATIONS))
-# A preview replays the whole ledger and a version that is being activated waits for nodes: fewer of those.
-SLOW = {"/law/versions/{version}/preview": 20, "/law/versions": 100}
+# A preview replays the whole ledger, a version that is activated waits for nodes, a plan simulates: fewer of those.
+SLOW = {"/law/versions/{version}/preview": 20, "/law/versions": 100, "/plan": 60}
 calls: Counter[int] = Counter()  # by status
 
 
