@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device --extra postgres --extra valkey
 GATED := policy regions ledger
 
-.PHONY: up install test check fuzz soak bench bench-quick bench-stages js docs lock clean
+.PHONY: up install operate test check supply site fuzz soak bench bench-quick bench-stages js docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -35,6 +35,9 @@ install: .venv/run.stamp  ## what `make up` installs, without starting
 	@$(INSTALL) --requirement requirements/dev.txt
 	@touch $@
 
+operate: .venv/run.stamp  ## what signing in over OpenID Connect and OpenTelemetry need besides
+	@$(INSTALL) --requirement requirements/operate.txt
+
 test: .venv/dev.stamp  ## all tests, and the coverage that the rooms of law must have
 	$(BIN)/python -m pytest --cov --cov-report=
 	@for room in $(GATED); do \
@@ -48,6 +51,13 @@ check: .venv/dev.stamp  ## format, lint, types, import contracts, dead code, doc
 	$(BIN)/lint-imports
 	@! $(BIN)/vulture | grep -E '^isthmus/.*(unused (function|method|class|property|import|code)|unreachable|100% confidence)'
 	$(BIN)/python -m pytest tests/test_docs.py
+
+supply: .venv/dev.stamp  ## what is delivered: locks, wheel, licences, bans, bandit; the bill of materials in build/
+	ISTHMUS_LONG=1 $(BIN)/python -m pytest tests/test_supply.py tests/commands/test_sbom.py
+	@mkdir -p build && $(BIN)/isthmus sbom > build/sbom.json && echo build/sbom.json
+
+site: .venv/dev.stamp  ## the documents as pages, in build/site
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 docs: .venv/run.stamp  ## write the pages that are made from the code
 	$(BIN)/python docs/reference.py
@@ -74,6 +84,7 @@ js:  ## build the package and the phone app (needs Node 20); commit isthmus/web/
 
 lock: .venv/dev.stamp  ## resolve the versions anew: names, versions and digests, no addresses
 	$(COMPILE) --upgrade --output-file requirements/run.txt
+	$(COMPILE) --upgrade --extra oidc --extra otel --constraint requirements/run.txt --output-file requirements/operate.txt
 	$(COMPILE) --upgrade --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 
 clean:  ## remove what was built; models and state in ISTHMUS_HOME stay
