@@ -31,6 +31,8 @@ def test_every_mode_setting_and_field_of_a_result_is_described() -> None:
         assert f"`{word}`" in PAGE, word
 
 
-@pytest.mark.parametrize("command", ["proofread", "rewrite", "summarize", "translate", "reply", "digest", "chat"])
+@pytest.mark.parametrize(
+    "command", ["proofread", "rewrite", "summarize", "translate", "write", "extract", "reply", "digest", "chat"]
+)
 def test_every_command_is_described(command: str) -> None:
     assert f"isthmus {command} " in PAGE
