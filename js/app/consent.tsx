@@ -98,7 +98,7 @@ function Outgoing({ asked, partner }: { asked: ConsentAsked; partner: string }) 
   const [open, setOpen] = useState(false);
   const { preview, sheet } = asked;
   const texts = preview?.texts ?? [];
-  if (texts.length === 0) return sheet.masked ? <p class="fine">{sheet.masked}</p> : null;
+  if (texts.length === 0) return sheet.masked ? <p class="fine"><Clauses text={sheet.masked} /></p> : null;
   const masked = preview!.masked;
   return (
     <section class="card outgoing" aria-label={w.preview}>

@@ -38,13 +38,13 @@ export function IconButton({ icon, label, onClick, class: more = "", flip = fals
 
 /** Fixed copy, broken only behind its own punctuation; where a clause is longer than a line, between words. */
 export function Clauses({ text }: { text: string }) {
-  if (!CHINESE.test(text)) return <>{text}</>;
+  if (!CHINESE.test(text)) return <bdi>{text}</bdi>;
   return <>{text.split(/(?<=[，。；？！：])(?![，。；？！：”）]|$)|(?<!^)(?=（)/).map((each) => <span class="clause">{wordsOf(each)}</span>)}</>;
 }
 
 /** A name or a label in one piece of a line: Chinese breaks between words only. */
 export function Whole({ text }: { text: string }) {
-  return CHINESE.test(text) ? <span class="words">{wordsOf(text)}</span> : <>{text}</>;
+  return CHINESE.test(text) ? <span class="words">{wordsOf(text)}</span> : <bdi>{text}</bdi>;
 }
 
 const CHINESE = /[\u4e00-\u9fff]/;

@@ -5,7 +5,7 @@ import { DownloadError, supported, type ModelInfo } from "../src/wasm.js";
 import { erase, gateway, withdraw } from "./actions.js";
 import { fetchModel, offered, removeModel, stopFetching } from "./model.js";
 import type { Mode } from "../src/task.js";
-import { Choice, Clauses, IconButton, Select, Sheet, useWords } from "./parts.js";
+import { Choice, Clauses, IconButton, Select, Sheet, useWords, Whole } from "./parts.js";
 import { store, type KeptGrant, type Settings, type State } from "./store.js";
 import { fill, LANGUAGES, type Language } from "./words.js";
 
@@ -56,11 +56,11 @@ export function SettingsPage({ state }: { state: State }) {
         </section>
         <section class="card group">
           <h2>{w.receipts}</h2>
-          {receipts.length === 0 && <p class="small">{w.noReceipts}</p>}
+          {receipts.length === 0 && <p class="small"><Clauses text={w.noReceipts} /></p>}
           {receipts.map((turn) => (
             <button type="button" class="line-button" onClick={() => store.set({ sheet: { kind: "why", turn } })}>
               <bdi class="mono">{turn.origin!.receipt}</bdi>
-              <span class="small">{new Date(turn.at).toLocaleString(settings.language, { dateStyle: "short", timeStyle: "short" })}</span>
+              <span class="small"><bdi>{new Date(turn.at).toLocaleString(settings.language, { dateStyle: "short", timeStyle: "short" })}</bdi></span>
             </button>
           ))}
         </section>
@@ -151,7 +151,7 @@ function GrantRow({ grant }: { grant: KeptGrant }) {
     <div class="line">
       <span class="line-text">
         <bdi>{grant.title}</bdi>
-        <span class="small">{grant.scope === "once" ? w.once : fill(w.until, { date: until })}</span>
+        <span class="small"><Whole text={grant.scope === "once" ? w.once : fill(w.until, { date: until })} /></span>
       </span>
       <button type="button" class="link-button" onClick={() => void withdraw(grant)}>{w.withdraw}</button>
     </div>

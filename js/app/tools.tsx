@@ -227,7 +227,7 @@ function Corrections({ result, onUse, onClose }: { result: Result; onUse: (text:
           <IconButton icon="backward" label={w.prev} onClick={() => step(-1)} flip />
           <p role="status">
             <strong><Clauses text={fill(w.place, { i: at + 1, n: all.length })} /></strong>
-            <span class="small">{w[correctionType(change)]}{w.into === "改为" ? "：" : ": "}<bdi>{change.removed.trim() || "∅"}</bdi> → <bdi>{change.added.trim() || "∅"}</bdi></span>
+            <span class="small"><bdi>{w[correctionType(change)]}{w.into === "改为" ? "：" : ": "}<bdi>{change.removed.trim() || "∅"}</bdi> → <bdi>{change.added.trim() || "∅"}</bdi></bdi></span>
           </p>
           <IconButton icon="forward" label={w.next} onClick={() => step(1)} flip />
         </div>

@@ -176,3 +176,25 @@ test("a stream that is gone is interrupted, and one without a name never asked f
   assert.equal(await code(nameless.gateway.chat(ask)), "upstream_lost");
   assert.equal(nameless.seen.length, 1);
 });
+
+test("whoever stops a named stream tells the gateway, whatever it says to that", async () => {
+  const end = new AbortController();
+  const pull = (head: Record<string, string>) =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode(`id: 1\n${chunk("one ")}\n\n`));
+          end.signal.addEventListener("abort", () => controller.error(end.signal.reason));
+        },
+      }),
+      { headers: head },
+    );
+  const stopping = async (answers: Response[]) => {
+    const { gateway, seen } = scripted(answers);
+    const asked = gateway.chat({ ...ask, signal: end.signal, onPlace: () => undefined, onText: () => setTimeout(() => end.abort()) });
+    await assert.rejects(asked, { name: "AbortError" });
+    await new Promise((later) => setTimeout(later));
+    return seen.map(({ method, path }) => `${method} ${path}`);
+  };
+  assert.deepEqual(await stopping([pull({ "isthmus-resume": "w0.tok" }), json({ code: "not_found" }, 404)]), ["POST /v1/chat/completions", "DELETE /v1/streams/w0.tok"]);
+});

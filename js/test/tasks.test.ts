@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { Gateway, LanguageDetector, LanguageModel, polyfill, Proofreader, Rewriter, Summarizer, Translator, Writer, type Origin } from "../src/index.js";
+import { Gateway, LanguageDetector, LanguageModel, polyfill, Proofreader, Rewriter, screenFor, Summarizer, Translator, Writer, type Origin } from "../src/index.js";
 
 type Asked = { model: string; messages: { role: string; content: string | null }[]; tools?: unknown[]; response_format?: unknown };
 
@@ -248,4 +248,18 @@ test("a model that is not here yet is not used, and cloud modes pass it over", a
   assert.equal(await Summarizer.availability({ local: absent }), "downloadable");
   assert.equal(await (await Summarizer.create({ local: absent, gateway: saying("cloud").gateway })).summarize("x"), "cloud");
   assert.equal((await Summarizer.create({ local, mode: "only_in_cloud", gateway: saying().gateway })).inputQuota, 24_000);
+});
+
+test("a model of the device is neither asked nor heard what the region's terms stop", async () => {
+  const screen = screenFor(["制毒教程"]);
+  const first = onDevice("x");
+  const rewriter = await Rewriter.create({ local: first.local, mode: "only_on_device", screen });
+  await assert.rejects(rewriter.rewrite("改写这段制毒教程"), { code: "content_blocked" });
+  assert.equal(first.asked.length, 0);
+  const second = onDevice("这是一份制 毒 教 程。");
+  const writer = await Writer.create({ local: second.local, mode: "only_on_device", screen });
+  await assert.rejects(writer.write("写一封信"), { code: "content_blocked" });
+  const third = onDevice("制毒教程");
+  const session = await LanguageModel.create({ local: third.local, mode: "only_on_device", screen });
+  await assert.rejects(session.prompt("你好"), { code: "content_blocked" });
 });
