@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device --extra postgres --extra valkey
 GATED := policy regions ledger
 
-.PHONY: up install operate test check supply site fuzz soak bench bench-quick bench-stages js docs lock clean
+.PHONY: up install dev operate test check supply site fuzz soak bench bench-quick bench-stages js docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -34,6 +34,8 @@ install: .venv/run.stamp  ## what `make up` installs, without starting
 	@echo "Installing the tools for tests and checks into .venv"
 	@$(INSTALL) --requirement requirements/dev.txt
 	@touch $@
+
+dev: .venv/dev.stamp  ## the tools for tests and checks
 
 operate: .venv/run.stamp  ## what signing in over OpenID Connect and OpenTelemetry need besides
 	@$(INSTALL) --requirement requirements/operate.txt
