@@ -5,7 +5,8 @@
 One file per stage in this folder; the folder is the registry. A file exports
 
     BUDGET_US: dict[str, float]                      case -> budget
-    def cases() -> dict[str, Callable[[], object]]   case -> what to run once (its set-up is not counted)
+    def cases() -> dict[str, Callable[[], object]]   case -> what to run once (its set-up is not counted), or that with
+                                                     how many units it is: the figure is then that of one unit
 
 Reported is the quietest of many short runs: on a shared machine the smallest figure is the one least disturbed. `spin`
 is the same measure of a fixed loop (1,000 additions), so that figures of two machines can be set side by side.
@@ -68,7 +69,8 @@ def main() -> int:
     for name in asked.names or here:
         stage = importlib.import_module(f"benchmarks.stages.{name}")
         for case, run in stage.cases().items():
-            took = round(measure(run, asked.seconds), 2)
+            alone, units = run if isinstance(run, tuple) else (run, 1.0)
+            took = round(measure(alone, asked.seconds) / units, 2)
             rows.append({"stage": name, "case": case, "us": took, "budget_us": stage.BUDGET_US[case]})
     if asked.json:
         print(json.dumps(rows, indent=1))

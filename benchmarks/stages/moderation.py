@@ -44,16 +44,21 @@ def terms(count: int = 64_000, seed: int = 1) -> dict[str, str]:
     return made
 
 
-def scanner(count: int) -> TermScanner:
-    """A scanner of `count` terms, from build/ when an earlier run left it there."""
+def index(count: int) -> term_index.Index:
+    """`count` terms compiled, from build/ when an earlier run left it there."""
     lists = {"t": {term: (category, "block") for term, category in terms(count).items()}}
     name = term_index.digest({"benchmark": f"{count}".encode()})
     path = Path(__file__).parents[2] / "build" / "bench" / f"terms-{name}.bin"
-    index = term_index.restore(path)
-    if index is None:
-        index = term_index.build(lists)
-        term_index.save(index, path)
-    return TermScanner(index)
+    found = term_index.restore(path)
+    if found is None:
+        found = term_index.build(lists)
+        term_index.save(found, path)
+    return found
+
+
+def scanner(count: int) -> TermScanner:
+    """A scanner of `count` terms."""
+    return TermScanner(index(count))
 
 
 def held(scan: TermScanner, pieces: list[str]) -> list[int]:

@@ -14,7 +14,7 @@ import ctypes
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 hyperscan: Any
@@ -24,15 +24,19 @@ except ImportError:  # no wheel for this machine: rule 3
     hyperscan = None
 
 
-def _note(index: int, start: int, end: int, flags: int, found: list[tuple[int, int, int]]) -> None:
-    del flags
+def note(index: int, start: int, end: int, flags: int, found: list[tuple[int, int, int]]) -> None:
+    """What a scan calls for each match."""
     found.append((index, start, end))
 
 
-def _database(expressions: list[bytes], flags: list[int], *, literal: bool) -> Any:
-    """A compiled block database."""
+def _nothing(data: bytes, note: Any, flags: int, found: list[tuple[int, int, int]]) -> None:
+    """A scan for nothing at all."""
+
+
+def _database(expressions: list[bytes], flags: list[int], ids: Sequence[int], *, literal: bool) -> Any:
+    """A compiled block database. Few expressions may share an id: compiling takes the square of their number."""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=flags, literal=literal)
+    database.compile(expressions=expressions, ids=list(ids), flags=flags, literal=literal)
     give_back()
     return database
 
@@ -58,27 +62,34 @@ class Literals:
     """Byte strings found in one pass, ASCII letters in either case. A literal is not empty and holds no NUL.
 
     `search(data)` gives (index, 0, end) for every occurrence of `literals`, overlapping ones too, in order of `end`;
-    of the `signs`, whose indexes follow, at least the first occurrence.
+    of the `signs`, whose indexes follow, at least the first occurrence. A sign may be several strings, any of which is
+    it. `scan(data, note, 0, found)` does the same for data that is not empty.
     """
 
-    __slots__ = ("_automaton", "_database", "_scan")
+    __slots__ = ("_database", "scan")
 
-    def __init__(self, literals: Sequence[bytes], signs: Sequence[bytes] = (), *, portable: bool = False) -> None:
-        self._scan: Any = None
+    def __init__(
+        self, literals: Sequence[bytes], signs: Sequence[bytes | Sequence[bytes]] = (), *, portable: bool = False
+    ) -> None:
+        self.scan: Callable[[bytes, Any, int, list[tuple[int, int, int]]], object] = _nothing
         self._database: Any = None
-        self._automaton: _AhoCorasick | None = None
-        if not literals and not signs:
+        strings, ids = list(literals), list(range(len(literals)))
+        for index, sign in enumerate(signs, len(literals)):
+            together = [sign] if isinstance(sign, bytes) else sign
+            strings += together
+            ids += [index] * len(together)
+        if not strings:
             return
         if hyperscan is None or portable:
-            self._automaton = _AhoCorasick([literal.lower() for literal in (*literals, *signs)])
+            self.scan = _AhoCorasick([literal.lower() for literal in strings], ids).scan
         else:
             flags = [hyperscan.HS_FLAG_CASELESS] * len(literals)
-            flags += [hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH] * len(signs)
-            self._use(_database([*literals, *signs], flags, literal=True))
+            flags += [hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH] * (len(ids) - len(literals))
+            self._use(_database(strings, flags, ids, literal=True))
 
     def _use(self, database: Any) -> None:
         self._database = database
-        self._scan = database.scan
+        self.scan = database.scan
 
     def stored(self) -> bytes:
         """The compiled database, for `restore`; empty where there is none (nothing to find, or the portable way)."""
@@ -101,11 +112,8 @@ class Literals:
     def search(self, data: bytes) -> list[tuple[int, int, int]]:
         """All occurrences in `data`."""
         found: list[tuple[int, int, int]] = []
-        if self._scan is not None:
-            if data:
-                self._scan(data, _note, 0, found)
-        elif self._automaton is not None:
-            self._automaton.search(data.lower(), found)
+        if data:
+            self.scan(data, note, 0, found)
         return found
 
 
@@ -121,7 +129,7 @@ class Presence:
             self._regexes = [re.compile(pattern, re.DOTALL) for pattern in patterns]
         else:
             flags = [hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(patterns)
-            self._scan = _database(list(patterns), flags, literal=False).scan
+            self._scan = _database(list(patterns), flags, range(len(patterns)), literal=False).scan
 
     def which(self, data: bytes) -> list[tuple[int, int, int]]:
         """One (index, 0, some end) for each pattern that matches somewhere in `data`."""
@@ -132,7 +140,7 @@ class Presence:
                 if match is not None:
                     found.append((index, 0, match.end()))
         elif data:
-            self._scan(data, _note, 0, found)
+            self._scan(data, note, 0, found)
         return found
 
     def seen(self, data: bytes) -> bool:
@@ -180,11 +188,11 @@ class _AhoCorasick:
 
     __slots__ = ("_fail", "_goto", "_out")
 
-    def __init__(self, literals: Sequence[bytes]) -> None:
+    def __init__(self, literals: Sequence[bytes], ids: Sequence[int]) -> None:
         self._goto: list[dict[int, int]] = [{}]
         self._out: list[list[int]] = [[]]
         self._fail: list[int] = [0]
-        for index, literal in enumerate(literals):
+        for index, literal in zip(ids, literals, strict=True):
             state = 0
             for byte in literal:
                 if byte not in self._goto[state]:
@@ -208,10 +216,10 @@ class _AhoCorasick:
                 self._fail[after] = self._goto[fail].get(byte, 0)
                 self._out[after] = self._out[after] + self._out[self._fail[after]]
 
-    def search(self, data: bytes, found: list[tuple[int, int, int]]) -> None:
+    def scan(self, data: bytes, note: Any, flags: int, found: list[tuple[int, int, int]]) -> None:
         state = 0
         goto, fail = self._goto, self._fail
-        for end, byte in enumerate(data, 1):
+        for end, byte in enumerate(data.lower(), 1):
             while state and byte not in goto[state]:
                 state = fail[state]
             state = goto[state].get(byte, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from operator import itemgetter
 
 from isthmus.core.scanner import Presence
 from isthmus.policy.entities import BACK, SHAPES, Shape
@@ -57,6 +58,11 @@ _ODD = _NUMBERS + 1
 _presence = Presence([*(shape.trigger for shape in SHAPES), TRIGGER, *_LEVELLED])
 
 
+def kinds(data: bytes) -> set[int]:
+    """What `data` (UTF-8) may hold, for `details`. When it is empty, there is nothing for certain."""
+    return {index for index, _, _ in _presence.which(data)}
+
+
 def suspect(data: bytes) -> bool:
     """Whether `data` (UTF-8) may hold a private detail. False is certain."""
     return bool(_presence.which(data))
@@ -83,45 +89,48 @@ def moved(found: list[Detail], by: int) -> list[Detail]:
     return [Detail(kind, code, start + by, end + by) for kind, code, start, end in found] if by else found
 
 
-def details(text: str) -> list[Detail]:
-    """The private details of `text`, in order, never overlapping: the earliest first, then the longest."""
+def details(text: str, present: set[int] | None = None) -> list[Detail]:
+    """The private details of `text`, in order, never overlapping: the earliest first, then the longest.
+
+    `present` is what `kinds` says of it, where that was asked before.
+    """
     if len(text) <= STRETCH or "-----BEGIN" in text:
-        return _details(text)
-    return [one for start, end in stretches(text) for one in moved(_details(text[start:end]), start)]
+        return _details(text, kinds(text.encode("utf-8", "surrogatepass")) if present is None else present)
+    return [one for start, end in stretches(text) for one in moved(details(text[start:end]), start)]
 
 
-def _details(text: str) -> list[Detail]:
-    present = {index for index, _, _ in _presence.which(text.encode("utf-8", "surrogatepass"))}
+def _details(text: str, present: set[int]) -> list[Detail]:
     if not present:
         return []
     if max(present) < _ODD:
         return _chosen(text, present)
     level = text.translate(_LEVEL)
     places = [index for index, sign in enumerate(text) for _ in _LEVEL[ord(sign)] or ""]
-    present = {index for index, _, _ in _presence.which(level.encode("utf-8", "surrogatepass"))}
-    found = _chosen(level, present)
+    found = _chosen(level, kinds(level.encode("utf-8", "surrogatepass")))
     return [Detail(kind, code, places[start], places[end - 1] + 1) for kind, code, start, end in found]
 
 
 def _chosen(text: str, present: set[int]) -> list[Detail]:
     proposed = list(numbers(text)) if _NUMBERS in present else []
-    alone = len(present) == 1 and bool(proposed)
-    if not alone:
+    if len(present) > 1 or not proposed:
         for index in present:
             if index < _NUMBERS:
                 proposed.extend(_of_shape(SHAPES[index], text))
-        proposed.sort(key=_earliest)
+        proposed.sort(key=_start)
     chosen: list[Detail] = []
-    free = 0
+    begun = free = 0
     for detail in proposed:
-        if detail.start >= free:
+        _, _, start, end = detail
+        if start >= free:
             chosen.append(detail)
-            free = detail.end
+            begun, free = start, end
+        elif start == begun and end > free:
+            chosen[-1] = detail
+            free = end
     return chosen
 
 
-def _earliest(detail: Detail) -> tuple[int, int]:
-    return detail.start, -detail.end
+_start = itemgetter(2)
 
 
 def _of_shape(shape: Shape, text: str) -> Iterator[Detail]:

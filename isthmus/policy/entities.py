@@ -52,6 +52,16 @@ def _word(pattern: str) -> re.Pattern[str]:
 _PLACES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLACE_BYTES = b"(?:" + b"|".join(byte_classes(map(ord, _PLACES))) + b")"
 _U = "0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy"
+_L = "A-HJ-NPQRTUWXYa-hj-npqrtuwxy"
+# With a letter somewhere: one of digits alone is none, and one of 17 digits and an X is read in policy/numbers.
+_USCC_TRIGGER = "|".join(
+    (
+        f"[{_L}][{_U}][0-9]{{6}}[{_U}]{{10}}",
+        f"[{_U}][{_L}][0-9]{{6}}[{_U}]{{10}}",
+        *(f"[{_U}]{{2}}[0-9]{{6}}" + f"[{_U}]" * place + f"[{_L}]" + f"[{_U}]" * (9 - place) for place in range(9)),
+        f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{9}}[A-HJ-NPQRTUWYa-hj-npqrtuwy]",
+    )
+).encode()
 _PASSPORT = re.compile("护照|護照|passport", re.IGNORECASE)
 _PERMIT = re.compile("通行证|通行證|台胞证|台胞證|回乡证|回鄉證")
 _PASSWORD = re.compile(r"""(?:password|passwd|passcode|pwd|密码|密碼|口令)["' ]{0,2}[:=：]\Z""", re.IGNORECASE)
@@ -82,8 +92,8 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"), email, None, _LOCAL,
     ),
     Shape(
-        "uscc", "CODE", f"[{_U}]{{2}}[0-9]{{6}}[{_U}]{{10}}".encode(),
-        re.compile(f"[0-9]{{6}}[{_U}]{{10}}(?![A-Za-z0-9])"), uscc, None, _ALNUM,
+        "uscc", "CODE", _USCC_TRIGGER,
+        re.compile(f"[{_U}](?<![A-Za-z0-9].)[{_U}][0-9]{{6}}[{_U}]{{10}}(?![A-Za-z0-9])", re.DOTALL), uscc,
     ),
     Shape(
         "passport", "PASS", "护照|護照|[Pp]assport|PASSPORT".encode(),
@@ -171,3 +181,30 @@ SHAPES: tuple[Shape, ...] = (
         _word("[A-Za-z0-9_/+-]{24,128}"), secret_mix, _SECRET,
     ),
 )  # fmt: skip
+
+
+def _anchors() -> tuple[bytes, ...]:
+    """See ANCHORS: what each trigger above, and each of policy/numbers and policy/detect, cannot do without."""
+    ascii_ones = (
+        *string.digits, "@", "://", "sk-", "_live_", "_test_", "akia", "asia", "aklt", "akid", "ltai", "ghp_", "gho_",
+        "ghu_", "ghs_", "ghr_", "github_pat_", "aiza", "ya29", "xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-", "glpat-",
+        "hf_", "npm_", "sg.", "eyj", "-----begin ", "earer ",
+        *(sign + mark for sign in "abcdef" for mark in ":-"),  # addresses without any digit
+    )  # fmt: skip
+    wide = (0xFF0B, *range(0xFF10, 0xFF1A), *range(0xFF20, 0xFF3B), *range(0xFF41, 0xFF5B))
+    digits = (
+        *range(0x660, 0x66A), *range(0x6F0, 0x6FA), *range(0x966, 0x970), *range(0x1D7CE, 0x1D800),
+        *range(0x2460, 0x2469),
+    )  # fmt: skip
+    blanks = (b"\xe2\x80", b"\xe2\x81", b"\xef\xbb\xbf", b"\xc2\xad", b"\xc2\xa0", b"\xe3\x80\x80", b"\xe2\x88\x92")
+    return (
+        *(one.encode() for one in ascii_ones),
+        *(chr(point).encode() for point in (*wide, *digits)),
+        *((place + letter).encode() for place in _PLACES for letter in string.ascii_lowercase),
+        *(letter.encode() + blank for letter in string.ascii_lowercase + "." for blank in blanks),
+    )
+
+
+# In every text that may hold a private detail stands one of these (ASCII letters in either case): who scans a text for
+# something else looks for them in the same pass, and only a text with one is asked again (policy/detect.suspect).
+ANCHORS = _anchors()

@@ -124,8 +124,9 @@ def _refuse(owed: Obligation, values: Mapping[str, object]) -> OnRequest:
 
 def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awaited]:
     scanners = _scanners(owed, house)
-    find = scanners.hard.find
+    examine = scanners.hard.examine
     soft = scanners.soft
+    exceptions = house.allowed
     clock = house.clock
     first = owed[0]
     law = law_line(cited for one in owed for cited in one.law)
@@ -140,14 +141,15 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
     def passed(ex: Exchange) -> None:
         if NAME not in ex.met:
             ex.met.append(NAME)
-            strikes.passed(ex)
+            if ex.subject:
+                strikes.passed(ex)
 
     def on_request(ex: Exchange) -> None:
-        data = ex.text()
+        data = ex.in_text or ex.text()
         if len(data) > _LONG:
             return  # awaited, below
-        allowed = _allowed(ex, house)
-        hit = find(data, allowed)
+        allowed = _allowed(ex, house) if exceptions else ()
+        hit, ex.personal = examine(data, allowed)
         if hit is not None:
             refuse(ex, hit.category)
         if soft is not None and soft.find(data, allowed) is not None:

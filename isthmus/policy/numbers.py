@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from isthmus.policy.checks import aadhaar, card, cn_id, cn_id15, jp_mynumber, kr_rrn, ssn, us_phone
+from isthmus.policy.checks import aadhaar, card, cn_id, cn_id15, jp_mynumber, kr_rrn, ssn, us_phone, uscc
 
 
 class Detail(NamedTuple):
@@ -32,6 +32,7 @@ NEAR = 24  # characters before a number in which its naming word must stand
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
 _MOST_DIGITS = 19
+_CODE_SIZE = 18  # of a unified social credit code; here only those of 17 digits and an X
 _LISTING = 24  # groups in a run beyond which it is a list: there only whole groups and strong checks count
 _GROUPS = 5  # of one number inside a list
 _OLD_ID = re.compile("身份证|身份證|证件号", re.IGNORECASE)
@@ -50,7 +51,6 @@ _MOBILE = "1[3-9][0-9](?:[ -][0-9]{4}){2}"
 _IDENTITY = "[1-9][0-9]{5}[ -]?(?:19|20)[0-9]{6}[ -]?[0-9]{3}[0-9Xx]"
 _FOURS = "[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{3})?"
 _USUAL = re.compile(f"(?P<mobile>{_MOBILE})|(?P<identity>{_IDENTITY})|(?P<fours>{_FOURS})")
-_DROPPED = {ord(sign): None for sign in " -"}
 _ABROAD = frozenset((8, 9, 10, 11, 12, 14))  # digits after a plus that nothing else has
 
 
@@ -95,19 +95,28 @@ _AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 def numbers(text: str) -> Iterator[Detail]:
     """Private numbers of `text` in order, never overlapping."""
     for run in _RUN.finditer(text):
-        start, end = run.span()
-        if end - start < 7:
-            continue
         digits = run[0]
-        if not digits.isdigit() or text[start - 1 : start] == "+":
-            usual = _usual(digits, start, end, plus=text[start - 1 : start] == "+")
+        size = len(digits)
+        if size < 7:
+            continue
+        start, end = run.span()
+        plus = start > 0 and text[start - 1] == "+"
+        if plus or not digits.isdigit():
+            usual = _usual(digits, start, end, plus=plus)
             if usual is None:
                 yield from _in_run(text, start, end)
             else:
                 yield usual
-        elif end - start in _KINDS:
-            stretch = _Stretch(digits, (end - start,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
-            for kind, code, fits in _KINDS[end - start]:
+        elif size == 11 and digits[0] == "1" and digits[1] > "2":
+            yield Detail("cn_mobile", "TELE", start, end)
+        elif size > 15:
+            if size == 18 and cn_id(digits):
+                yield Detail("cn_id", "IDNO", start, end)
+            elif size < 20 and card(digits):
+                yield Detail("card", "CARD", start, end)
+        elif size in _KINDS:
+            stretch = _Stretch(digits, (size,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
+            for kind, code, fits in _KINDS[size]:
                 if fits(stretch):
                     yield Detail(kind, code, start, end)
                     break
@@ -115,7 +124,7 @@ def numbers(text: str) -> Iterator[Detail]:
 
 def _usual(run: str, start: int, end: int, *, plus: bool) -> Detail | None:
     """What the whole run is, when it is written in the usual way; None when that must be looked at well."""
-    digits = run.translate(_DROPPED)
+    digits = run.replace(" ", "").replace("-", "")
     if plus:
         size = len(digits)
         if digits.isdigit() and size in _ABROAD and (digits[0] != "1" or size == 11):
@@ -131,7 +140,15 @@ def _usual(run: str, start: int, end: int, *, plus: bool) -> Detail | None:
     return Detail("card", "CARD", start, end) if card(digits) else None
 
 
+def _joins(text: str, start: int) -> bool:
+    """Whether a Latin letter stands right before."""
+    return start > 0 and text[start - 1].isascii() and text[start - 1].isalpha()
+
+
 def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
+    if end - start == _CODE_SIZE and text[end - 1] in "Xx" and not _joins(text, start) and uscc(text[start:end]):
+        yield Detail("uscc", "CODE", start, end)
+        return
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     has_x = text[end - 1] in "Xx"
     listing = len(groups) > _LISTING

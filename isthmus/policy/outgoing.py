@@ -11,7 +11,7 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +21,16 @@ _json = msgspec.json.Decoder()
 _IDENTIFIERS = frozenset((
     ("function", "name"), ("tools", "name"), ("tool_choice", "name"), ("json_schema", "name"), ("messages", "name"),
     ("messages", "tool_call_id"), ("tool_calls", "id"),
+))  # fmt: skip
+# Names that the wire itself gives; a detail can only be in one that a caller made.
+_GIVEN = frozenset((
+    "role", "content", "type", "text", "name", "id", "function", "arguments", "tool_calls", "tool_call_id", "tools",
+    "parameters", "properties", "description", "required", "items", "enum", "strict", "schema", "json_schema",
+    "reasoning_content", "additionalProperties",
+))  # fmt: skip
+_NUMBERS = frozenset((
+    "messages", "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options", "n",
+    "presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logprobs", "parallel_tool_calls",
 ))  # fmt: skip
 _WORDS = frozenset(("role", "type"))  # words of the wire itself; encrypted_content is read by its maker alone
 
@@ -39,12 +49,27 @@ def messages(raw: bytes | msgspec.Raw, change: Change) -> bytes:
     return msgspec.json.encode(walked) if walked != found else bytes(raw)
 
 
+def alone(source: bytes, texts: Iterable[str], change: Callable[[str], str]) -> bytes:
+    """As `messages`, where `texts` are all that they hold (core.wire.Ask.alone).
+
+    Each is found with its quotes: as a whole value, or as the end of another text, which then is changed there alike.
+    A role is no detail.
+    """
+    for text in texts:
+        changed = change(text)
+        if changed != text:
+            source = source.replace(msgspec.json.encode(text), msgspec.json.encode(changed))
+    return source
+
+
 def fields(asked: Mapping[str, msgspec.Raw], change: Change) -> dict[str, msgspec.Raw]:
-    """Those other fields of a request that changed. Fields without a string, and the model's name, are passed over."""
+    """Those other fields of a request that changed. Fields of numbers alone, and the model's name, are passed over."""
     changed = {}
     for name, raw in asked.items():
+        if name in _NUMBERS:
+            continue
         content = bytes(raw)
-        if name in ("messages", "model") or b'"' not in content:
+        if b'"' not in content:
             continue
         found = _json.decode(content)
         walked = _walk(found, change, name)
@@ -62,7 +87,10 @@ def _walk(value: Any, change: Change, holder: str, key: str = "") -> Any:
         return change.name(value) if (holder, key) in _IDENTIFIERS or key == "required" else change.text(value)
     if isinstance(value, dict):
         inner = key or holder
-        return {change.name(name): _walk(one, change, inner, name) for name, one in value.items()}
+        return {
+            name if name in _GIVEN else change.name(name): _walk(one, change, inner, name)
+            for name, one in value.items()
+        }
     if isinstance(value, list):
         if key == "content":
             return _parts(value, change)

@@ -21,31 +21,33 @@ from isthmus.core.secret import Withheld
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
 _BEGUN = re.compile(r"\[?((?:[A-Z]{4}-[0-9B-Z]{1,8}|[A-Z]{0,4}-?))\Z")
-_BODIES = 31**7
 _AHEAD = 256
 _SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
 
 
-# Two signs and their weighted sum, for the first, second and third pair of a body.
-_PAIRS = [
-    [(SIGNS[one] + SIGNS[two], weight * one + (weight + 1) * two) for one in range(31) for two in range(31)]
-    for weight in (7, 9, 11)
-]
 _VALUE = {sign: value for value, sign in enumerate(SIGNS)}
+_DROPPED = bytes(range(248, 256))  # 248 is 8 times 31: of what is left each sign is as likely as any other
+_WRITTEN = bytes(ord(SIGNS[byte % 31]) for byte in range(256))
+_WEIGHTS = range(7, 14)
+_WEIGHED = [bytes(weight * byte % 31 for byte in range(256)) for weight in _WEIGHTS]
+
+_drawn: list[tuple[str, int]] = []  # bodies and their weighted sums, drawn ahead: one draw costs as much as hundreds
 
 
-_numbers: list[int] = []  # drawn ahead: asking the system costs more than all else here
+def _chance() -> tuple[str, int]:
+    """Seven signs that nobody can foresee, given out once, and their weighted sum."""
+    while not _drawn:
+        numbers = os.urandom(7 * _AHEAD).translate(None, _DROPPED)
+        size = len(numbers) // 7
+        # One addition for all bodies at once: seven numbers below 31 fit into a byte.
+        columns = (numbers[place : 7 * size : 7].translate(table) for place, table in enumerate(_WEIGHED))
+        sums = sum(map(int.from_bytes, columns)).to_bytes(size)
+        signs = numbers.translate(_WRITTEN).decode()
+        _drawn.extend(zip(map("".join, zip(*[iter(signs)] * 7, strict=False)), sums, strict=False))
+    return _drawn.pop()
 
 
-def _chance() -> int:
-    """A number below _BODIES that nobody can foresee and that is given out once."""
-    if not _numbers:
-        drawn = os.urandom(8 * _AHEAD)
-        _numbers.extend(int.from_bytes(drawn[at : at + 8]) % _BODIES for at in range(0, len(drawn), 8))
-    return _numbers.pop()
-
-
-os.register_at_fork(after_in_child=_numbers.clear)  # a child draws its own
+os.register_at_fork(after_in_child=_drawn.clear)  # a child draws its own
 
 
 @cache
@@ -55,7 +57,7 @@ def _code_sum(code: str) -> int:
 
 def check_sign(code: str, body: str) -> str:
     """The weighted sum modulo 31 of type and body: any single change, and any swap of neighbours, changes it."""
-    return SIGNS[(_code_sum(code) + sum(weight * _VALUE[sign] for weight, sign in enumerate(body, 7))) % 31]
+    return SIGNS[(_code_sum(code) + sum(weight * _VALUE[sign] for weight, sign in enumerate(body, _WEIGHTS[0]))) % 31]
 
 
 def is_whole(text: str) -> bool:
@@ -72,13 +74,14 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored.
     """
 
-    __slots__ = ("_begins", "_begun", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_begins", "_begun", "_codes", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
+        self._codes: set[str] = set()
         self._begun = 0
         self.escaped = escaped
         self.restored = 0
@@ -88,7 +91,11 @@ class Placeholders(Withheld):
         """The map of an earlier exchange, from what `originals` gave: for benchmarks that ask a model once."""
         made = cls()
         for placeholder, value in originals.items():
-            made._know(placeholder[1:5], placeholder[1:-1], value)
+            code, body = placeholder[1:5], placeholder[1:-1]
+            made._of[code, value] = body
+            made._values[body] = value
+            if code not in made._codes:
+                made._open(code)
         return made
 
     def originals(self) -> dict[str, str]:
@@ -97,37 +104,29 @@ class Placeholders(Withheld):
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
-        return f"[{self.name_for(code, value)}]"
+        return f"[{self._of.get((code, value)) or self._make(code, value)}]"
 
     def name_for(self, code: str, value: str) -> str:
         """The same without brackets, where only letters, digits and hyphens may stand."""
-        known = self._of.get((code, value))
-        if known is not None:
-            return known
+        return self._of.get((code, value)) or self._make(code, value)
+
+    def _make(self, code: str, value: str) -> str:
         while True:
-            body = f"{code}-{self._draw(code)}"
+            signs, total = _drawn.pop() if _drawn else _chance()
+            body = f"{code}-{signs}{SIGNS[(_code_sum(code) + total) % 31]}"
             if body not in self._values:
                 break
-        self._know(code, body, value)
-        return body
-
-    def _know(self, code: str, body: str, value: str) -> None:
         self._of[code, value] = body
         self._values[body] = value
-        if f"{code}-" not in self._begins:
-            self._begins = (*self._begins, f"{code}-")
-            self._signs = self._signs.union(code)
+        if code not in self._codes:
+            self._open(code)
+        return body
 
-    @staticmethod
-    def _draw(code: str) -> str:
-        """Seven signs by chance and their check sign."""
-        number = _chance()
-        number, third = divmod(number, 961)
-        number, second = divmod(number, 961)
-        last, first = divmod(number, 961)
-        one, two, three = _PAIRS[0][first], _PAIRS[1][second], _PAIRS[2][third]
-        total = _code_sum(code) + one[1] + two[1] + three[1] + 13 * last
-        return one[0] + two[0] + three[0] + SIGNS[last] + SIGNS[total % 31]
+    def _open(self, code: str) -> None:
+        """The first placeholder of a type."""
+        self._codes.add(code)
+        self._begins = (*self._begins, f"{code}-")
+        self._signs = self._signs.union(code)
 
     def __len__(self) -> int:
         return len(self._values)

@@ -1,7 +1,8 @@
 """Privacy: private details are masked before a partner sees them, and restored on the way back.
 
 Rules of this room:
-1. One pass tells that nothing is there (a few microseconds for a whole question); only then does the exact look begin.
+1. Moderation's own pass tells that nothing can be there (policy/terms.examine); else one more pass asks which kinds
+   could be, and only then does the exact look begin.
 2. Everything a model reads is masked: messages, names, tools, formats, stops (policy/outgoing). Masking starts from the
    caller's own question each time, with the same map: another route, the same placeholders.
 3. An answer is restored on every channel and across any split; inside JSON the value is escaped again.
@@ -20,7 +21,7 @@ import msgspec
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.exchange import Exchange
 from isthmus.policy import outgoing
-from isthmus.policy.detect import STRETCH, details, moved, stretches, suspect
+from isthmus.policy.detect import STRETCH, details, kinds, moved, stretches, suspect
 from isthmus.policy.house import House
 from isthmus.policy.numbers import Detail
 from isthmus.policy.placeholders import Placeholders
@@ -62,9 +63,18 @@ class _Done(msgspec.Struct, frozen=True):
 def _mask(ex: Exchange) -> None:
     if NAME not in ex.met:
         ex.met.append(NAME)
+    if not ex.personal:
+        return
     data = ex.text()
-    if len(data) <= _LONG and suspect(data):
-        _leave(ex, details)
+    if len(data) > _LONG:
+        return  # awaited, below
+    present = kinds(data)
+    if present:
+        texts = ex.ask.alone()
+        if texts is not None and len(texts) == 1:
+            _leave(ex, lambda text: details(text, present if text is texts[0] else None), texts)
+        else:
+            _leave(ex, details, texts)
 
 
 async def _mask_long(ex: Exchange) -> None:
@@ -76,7 +86,7 @@ async def _mask_long(ex: Exchange) -> None:
         for text in (*ex.ask.texts(), *ex.ask.beside()):
             if len(text) > STRETCH and "-----BEGIN" not in text:
                 known[text] = await _details_slowly(text)
-    _leave(ex, lambda text: known[text] if text in known else details(text))
+    _leave(ex, lambda text: known[text] if text in known else details(text), None)
 
 
 async def _details_slowly(text: str) -> list[Detail]:
@@ -87,8 +97,8 @@ async def _details_slowly(text: str) -> list[Detail]:
     return found
 
 
-def _leave(ex: Exchange, find: Find) -> None:
-    """Let the question leave masked. What was made for an earlier route is used again."""
+def _leave(ex: Exchange, find: Find, texts: list[str] | None) -> None:
+    """Let the question leave masked. What was made for an earlier route is used again. `texts`: it has no others."""
     source = ex.rewritten or bytes(ex.ask.fields["messages"])
     done: _Done | None = ex.held.get(_DONE)
     if done is None or done.source != source:
@@ -96,7 +106,8 @@ def _leave(ex: Exchange, find: Find) -> None:
         if made is None:
             form = ex.ask.fields.get("response_format")
             made = Placeholders(escaped=form is not None and b"json" in bytes(form))
-        done = ex.held[_DONE] = masked_question(source, ex.held.get(FIELDS, ex.ask.fields), made, find)
+        texts = None if ex.rewritten else texts
+        done = ex.held[_DONE] = masked_question(source, ex.held.get(FIELDS, ex.ask.fields), made, find, texts)
         if len(made):
             ex.held[_MAP] = made
     if done.counts:
@@ -108,14 +119,18 @@ def _leave(ex: Exchange, find: Find) -> None:
 
 
 def masked_question(
-    source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = details
-) -> _Done:
-    """`source` (messages as JSON) and the other `fields` of a request, with placeholders of `made` for details."""
+    source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = details,
+    texts: list[str] | None = None,
+) -> _Done:  # fmt: skip
+    """`source` (messages as JSON) and the other `fields` of a request, with placeholders of `made` for details.
+
+    `texts` are those of the messages, where they hold nothing else.
+    """
     counts: dict[str, set[str]] = {}
     change = outgoing.Change(
         lambda text: masked(text, made, counts, find), lambda text: masked(text, made, counts, find, bare=True)
     )
-    messages = outgoing.messages(source, change)
+    messages = outgoing.messages(source, change) if texts is None else outgoing.alone(source, texts, change.text)
     changed = outgoing.fields(fields, change)
     return _Done(source, messages, changed, {kind: len(values) for kind, values in counts.items()})
 
@@ -123,19 +138,21 @@ def masked_question(
 def masked(
     text: str, made: Placeholders, counts: dict[str, set[str]], find: Find = details, *, bare: bool = False
 ) -> str:  # fmt: skip
-    """`text` with its private details replaced; `counts` collects the placeholders by kind; `bare` drops brackets."""
+    """`text` with its private details replaced; `counts` collects them by kind; `bare` drops brackets."""
     found = find(text)
     if not found:
         return text
     stand_in = made.name_for if bare else made.stand_in
-    out = []
+    out: list[str] = []
     at = 0
     for kind, code, start, end in found:
-        placeholder = stand_in(code, text[start:end])
-        counts.setdefault(kind, set()).add(placeholder.strip("[]"))
-        out.append(text[at:start])
-        out.append(placeholder)
+        value = text[start:end]
+        out += text[at:start], stand_in(code, value)
         at = end
+        if kind in counts:
+            counts[kind].add(value)
+        else:
+            counts[kind] = {value}
     out.append(text[at:])
     return "".join(out)
 

@@ -3,8 +3,8 @@
 Rules of this room:
 1. One index holds the terms of every taxonomy; who scans says which taxonomies count (policy/terms). So a worker has
    one automaton, whatever the regions, routes and directions.
-2. Beside the spellings of terms it holds signs: strings without which no disguise can be in a text. A text without
-   any of both is clean after one scan.
+2. Beside the spellings of terms it holds signs, strings without which no disguise can be in a text, and anchors, no
+   private detail being without one (policy/entities). A text without any of them is clean after one scan.
 3. What is kept on disk is read only when its file and folder belong to this user alone, its name is the digest of what
    it was made from (lists, engine, this format), and its own checksum holds. Otherwise it is compiled anew.
 Measured: `python -m benchmarks.stages moderation`.
@@ -26,9 +26,10 @@ from typing import NamedTuple
 import msgspec
 
 from isthmus.core.scanner import Literals, engine
+from isthmus.policy.entities import ANCHORS
 from isthmus.policy.normalise import changing, fold, strip
 
-FORMAT = 1
+FORMAT = 2
 ACTIONS = ("block", "mask", "flag")  # what a category asks for, the strictest first
 FREE_BREAKS = 3  # of a term, each of which may hold a space or none
 INK = (
@@ -83,6 +84,7 @@ class Index:
 
     __slots__ = (
         "_pairs",
+        "anchor",
         "apart",
         "breaks",
         "counts",
@@ -108,6 +110,7 @@ class Index:
         self.letters = letters
         self.texts = texts
         self.ends, self.of, self.sizes, self.breaks, self.owned = arrays
+        self.anchor = len(self.of) + apart + (folds.count(b"\n") + 1 if self.of else 0)
         self.owners = owners
         self.counts = counts
 
@@ -169,34 +172,34 @@ def _spellings(letters: str, breaks: int) -> set[str]:
 
 
 @cache
-def signs() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+def signs() -> tuple[tuple[tuple[bytes, ...], ...], tuple[bytes, ...]]:
     """Strings without which no disguise can be in a text; checked by property tests.
 
     First those of a word whose letters are apart (a symbol or a control between letters, spaced Chinese, scattered
-    letters, wide gaps), then those that folding changes. A new line has been made a space before.
+    letters, wide gaps), those of one symbol together; then those that folding changes. A new line has been made a space
+    before.
     """
     alnum = "abcdefghijklmnopqrstuvwxyz0123456789"
     ink = [sign for sign in INK if sign.isascii()]
     leads = [bytes([byte]) for byte in range(0xC2, 0xF5)]  # first bytes of characters beyond ASCII (RFC 3629)
     trails = [bytes([byte]) for byte in range(0x80, 0xC0)]
-    apart = {bytes([byte]) for byte in (*range(1, 10), *range(11, 32), 127)}
-    apart |= {(one + other).encode() for one in ink for other in (*alnum, *ink)}
-    apart |= {f"{one} ".encode() for one in ink if one != "."}
-    apart |= {one.encode() + lead for one in ink for lead in leads}
-    apart |= {trail + one.encode() for one in ink for trail in trails}
-    for trail in trails:
-        apart |= {trail + b" " + after for after in (*leads, b" ", *(one.encode() for one in ink))}
-    apart |= {f"{letter}  ".encode() for letter in alnum}
+    apart = [[bytes([byte]) for byte in (*range(1, 10), *range(11, 32), 127)]]
+    for one in ink:
+        sign = one.encode()
+        apart.append([sign + other.encode() for other in (*alnum, *ink, *(() if one == "." else " "))])
+        apart.append([*(sign + lead for lead in leads), *(trail + sign for trail in trails)])
+    apart += [[trail + b" " + after for trail in trails] for after in (*leads, b" ", *(one.encode() for one in ink))]
+    apart.append([f"{letter}  ".encode() for letter in alnum])
     for gap in SCATTERED:
         if gap == " ":
-            apart |= {f" {one} {other} ".encode() for one in alnum for other in alnum}
+            apart += [[f" {one} {other} ".encode() for other in alnum] for one in alnum]
         elif gap.isascii():
-            apart |= {f"{gap[-1]}{one}{gap[:2].rstrip() or gap}".encode() for one in alnum}
-            apart |= {gap.encode() + lead for lead in leads}
+            apart.append([f"{gap[-1]}{one}{gap[:2].rstrip() or gap}".encode() for one in alnum])
+            apart.append([gap.encode() + lead for lead in leads])
         else:
-            apart |= {f"{gap}{one}{gap}".encode() for one in alnum}
+            apart.append([f"{gap}{one}{gap}".encode() for one in alnum])
     folded = {*map(chr, changing()), *(sign for sign in INK if not sign.isascii())}
-    return tuple(sorted(apart)), tuple(sorted(sign.encode() for sign in folded))
+    return tuple(map(tuple, apart)), tuple(sorted(sign.encode() for sign in folded))
 
 
 def _merge(lists: Lists) -> dict[str, tuple[str, int, tuple[Owner, ...]]]:
@@ -234,9 +237,9 @@ def build(lists: Lists, *, portable: bool = False) -> Index:
     of.extend(spelled.values())
     sizes.extend(map(len, spelled))
     apart, folded = signs()
-    first_kind = [sign for sign in apart if sign not in spelled] if spelled else []
+    first_kind = list(apart) if spelled else []
     hints = [*first_kind, *folded] if spelled else []
-    literals = Literals(list(spelled), hints, portable=portable)
+    literals = Literals(list(spelled), [*hints, ANCHORS], portable=portable)
     folds = b"\n".join(sign + b"\t" + strip(fold(sign.decode())).encode() for sign in folded)
     counts = {taxonomy: len(listed) for taxonomy, listed in lists.items()}
     return Index(
@@ -253,6 +256,7 @@ def digest(sources: Mapping[str, bytes]) -> str:
     for source in (
         Path(__file__),
         Path(__file__).with_name("normalise.py"),
+        Path(__file__).with_name("entities.py"),
         Path(__file__).parent / "data" / "han.txt",
     ):
         made.update(hashlib.sha256(source.read_bytes()).digest())

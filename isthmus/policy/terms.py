@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from isthmus.core.scanner import note
 from isthmus.policy.escapes import plain
 from isthmus.policy.normalise import FOLD, fold, offsets, strip
 from isthmus.policy.term_index import ACTIONS, FREE_BREAKS, INK, SCATTERED, Index, build, places
@@ -43,6 +44,10 @@ class Hit(NamedTuple):
     end: int
     term: str
     action: str = "block"
+
+
+_NOTHING: tuple[Hit | None, bool] = (None, False)
+_PERSONAL: tuple[Hit | None, bool] = (None, True)
 
 
 def _is_latin(character: str) -> bool:
@@ -128,12 +133,14 @@ class TermScanner:
     """
 
     __slots__ = (
+        "_anchor",
         "_begin",
         "_index",
         "_letters",
         "_marks_at",
         "_of",
         "_owned",
+        "_scan",
         "_search",
         "_sizes",
         "_spellings",
@@ -149,6 +156,8 @@ class TermScanner:
             lists = build({"": listed}, portable=portable)
         self._index = lists
         self._search = lists.literals.search
+        self._scan = lists.literals.scan
+        self._anchor = lists.anchor
         self._of = lists.of
         self._sizes = lists.sizes
         self._spellings = len(lists.of)
@@ -172,26 +181,38 @@ class TermScanner:
 
     def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
+        return self.examine(data, allowed)[0]
+
+    def examine(self, data: bytes, allowed: Collection[str] = ()) -> tuple[Hit | None, bool]:
+        """As `find`, and whether a private detail may be in `data` (policy/detect). False is certain."""
         if b"\n" in data:
             data = data.replace(b"\n", b" ")
         if b"\0" in data:
             data = data.replace(b"\0", b"\1")  # no literal holds a NUL
         if len(data) < _TINY or (b"\\" in data and b"\\u" in data):
-            return self._thorough(data, allowed)
-        found = self._search(data)
+            return self._thorough(data, allowed), True
+        found: list[tuple[int, int, int]] = []
+        self._scan(data, note, 0, found)
         if not found:
-            return None
+            return _NOTHING
+        personal = False
+        if max(found)[0] == self._anchor:
+            personal = True
+            found = [one for one in found if one[0] != self._anchor]
+            if not found:
+                return _PERSONAL
         if max(found)[0] < self._spellings:
-            return self._plain(data, found, allowed)
+            return self._plain(data, found, allowed), personal
         found = self._search(self._bare(data, found))
-        return self._thorough(data, allowed) if found and min(found)[0] < self._spellings else None
+        hit = self._thorough(data, allowed) if found and min(found)[0] < self._spellings else None
+        return hit, personal
 
     def is_clean(self, data: bytes) -> bool:
         """Whether two passes tell that `data` holds no match. True is certain."""
         if b"\0" in data or b"\\u" in data:
             return False
         data = data.replace(b"\n", b" ")
-        found = self._search(data)
+        found = [one for one in self._search(data) if one[0] != self._anchor]
         if not found:
             return True
         if max(found)[0] < self._spellings:
@@ -201,7 +222,7 @@ class TermScanner:
 
     def _bare(self, data: bytes, found: list[tuple[int, int, int]]) -> bytes:
         """The folded letters of `data`; `found` says which characters folding changes."""
-        marks = {index for index, _, _ in found if index >= self._marks_at}
+        marks = {index for index, _, _ in found if self._marks_at <= index < self._anchor}
         if len(marks) > _MANY:
             return strip(fold(data.decode("utf-8", "surrogatepass"))).encode("utf-8", "surrogatepass")
         for index in marks:
@@ -264,7 +285,7 @@ class TermScanner:
         folded = before + fold(text)
         letters = folded if folded.isalnum() else strip(folded)
         found = self._search(letters.encode("utf-8", "surrogatepass")) if letters else []
-        if found:
+        if found and min(found)[0] < self._spellings:
             best = self._judge(folded, letters, found, allowed, floor=len(before), last=last)
             if best is not None:
                 term, start, end = best

@@ -25,6 +25,14 @@ def test_every_occurrence_is_found_overlapping_ones_too(portable):
 
 
 @pytest.mark.parametrize("portable", [False, True])
+def test_a_sign_of_several_strings_has_one_index(portable):
+    scanner = Literals([b"he"], [b"x", (b"1", b"2", b"@")], portable=portable)
+    assert {index for index, _, _ in scanner.search(b"HE 2X1@1")} == {0, 1, 2}
+    assert {index for index, _, _ in scanner.search(b"a@b")} == {2}
+    assert scanner.search(b"abc") == []
+
+
+@pytest.mark.parametrize("portable", [False, True])
 def test_nothing_is_found_in_nothing_or_with_nothing(portable):
     assert Literals([b"a"], portable=portable).search(b"") == []
     assert Literals([], portable=portable).search(b"abc") == []

@@ -7,8 +7,12 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from isthmus.core.scanner import Literals
 from isthmus.policy.detect import details, suspect
+from isthmus.policy.entities import ANCHORS
 
 _spec = importlib.util.spec_from_file_location("generator", Path(__file__).parent / "generator.py")
 assert _spec is not None
@@ -74,6 +78,30 @@ def test_every_kind_is_found_where_it_stands(text, kind, value):
 )  # fmt: skip
 def test_ordinary_text_has_no_details(text):
     assert details(text) == []
+
+
+@pytest.fixture(scope="module")
+def anchors():
+    return Literals([], [ANCHORS])
+
+
+@pytest.mark.parametrize(("text", "kind", "value"), FOUND)
+def test_no_detail_is_without_an_anchor(text, kind, value, anchors):
+    assert anchors.search(text.encode()), kind
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(st.sampled_from("aAfFzZ09.:@/-_ \n京沪一２ａＡ＠＋٣①\u200b\u2011\u00a0\u3000'’\"=号密码"), max_size=24))
+def test_what_may_hold_a_detail_has_an_anchor(anchors, text):
+    data = text.encode()
+    if suspect(data) and details(text):
+        assert anchors.search(data)
+
+
+def test_what_the_generator_draws_has_an_anchor(anchors):
+    seed = random.SystemRandom().randrange(2**32)
+    for sentence in generator.sentences(seed, 1500):
+        assert not sentence.truths or anchors.search(sentence.text.encode()), seed
 
 
 def test_presidio_2073_chinese_and_latin_without_borders():

@@ -67,10 +67,18 @@ def test_only_the_beginning_of_a_known_placeholder_is_kept():
 
 
 def test_two_values_never_share_a_placeholder(monkeypatch):
-    drawn = bytes(7) + b"\1" + bytes(7) + b"\1" + bytes(7) + b"\2"
+    drawn = bytes((1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9))
+    monkeypatch.setattr(placeholders, "_drawn", [])
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: drawn)
     made = Placeholders()
     assert made.stand_in("MAIL", "x") != made.stand_in("MAIL", "y")
+
+
+def test_no_sign_is_likelier_than_another(monkeypatch):
+    monkeypatch.setattr(placeholders, "_drawn", [])
+    monkeypatch.setattr(placeholders.os, "urandom", lambda size: bytes(range(256)))
+    drawn = "".join(placeholders._chance()[0] for _ in range(248 // 7))
+    assert {drawn.count(sign) for sign in placeholders.SIGNS} == {7, 8}
 
 
 def test_a_map_cannot_be_printed():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.core.wire import rewrite_texts
+from isthmus.core.wire import decode_ask, rewrite_texts
 from isthmus.policy import privacy
 from isthmus.policy.placeholders import Placeholders
 
@@ -121,8 +121,7 @@ def test_masking_inside_tool_arguments_of_the_history(stage, asked):
     ex = asked()
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": json.dumps({"to": MAIL})}}
     messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
-    ex.ask.fields["messages"] = msgspec.Raw(msgspec.json.encode(messages))
-    ex.in_text = MAIL.encode()
+    ex.ask = decode_ask(msgspec.json.encode({"model": "m", "messages": messages}))
     stage.on_request(ex)
     arguments = json.loads(sent(ex)[0]["tool_calls"][0]["function"]["arguments"])
     assert arguments["to"].startswith("[MAIL-")
