@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -22,6 +21,7 @@ import msgspec
 
 from isthmus.core.decision import Plan, Route
 from isthmus.core.exchange import Exchange
+from isthmus.gateway import replica_measures
 from isthmus.gateway.admission import HEADER
 from isthmus.gateway.door import Door
 from isthmus.gateway.head import Request
@@ -32,7 +32,8 @@ from isthmus.gateway.voice import Voice
 from isthmus.routing.picker import Picker
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
-from isthmus.routing.seat import Replica, Seat, Ticket
+from isthmus.routing.seat import Ask, Replica, Ticket
+from isthmus.routing.together import together
 
 ONCE = 1  # repeats of a request that was sent to a replica which then broke off
 # The share of the fleet's room that each class may fill; a person who waits comes first.
@@ -41,25 +42,10 @@ BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times
 LOOK_S = 0.02  # between two looks for a free replica
 PROBE_S = 0.7
+ROUNDS = round(replica_measures.EVERY_S / EVERY_S)  # of `keep` between two views that are written
 BUSY = 1  # it lives, but has no time for its measures
 _OK, _LOADING, _FULL = 200, 503, 429
 _BUSY = Answer(_FULL, {b"retry-after": b"1"}, b"", False)
-
-MEASURES: dict[str, Callable[[Seat], float]] = {
-    "isthmus_replica_up": lambda seat: float(not seat.shut),
-    "isthmus_replica_num_requests_running": lambda seat: float(seat.load.running),
-    "isthmus_replica_num_requests_waiting": lambda seat: float(seat.load.waiting),
-    "isthmus_replica_kv_cache_usage": lambda seat: seat.load.kv,
-    "isthmus_replica_generation_tokens_total": lambda seat: seat.load.made,
-    "isthmus_replica_prompt_tokens_total": lambda seat: seat.load.prompt,
-    "isthmus_replica_inside": lambda seat: float(seat.inside),
-    "isthmus_replica_limit": lambda seat: float(seat.most),
-    "isthmus_replica_time_to_first_token_seconds_mean": lambda seat: seat.ttft,
-    "isthmus_replica_prefix_cache_queries_total": lambda seat: float(seat.asked),
-    "isthmus_replica_prefix_cache_hits_total": lambda seat: float(seat.hit),
-    "isthmus_replica_requests_total": lambda seat: float(seat.done),
-    "isthmus_replica_requests_failed_total": lambda seat: float(seat.failed),
-}
 
 
 class Probe(asyncio.Protocol):
@@ -131,6 +117,7 @@ class Replicas:
         self._probes: dict[str, asyncio.Task[None]] = {}
         self._salt = token_bytes(16)
         self._seeds: dict[tuple[str, str], int] = {}
+        self._asks: list[tuple[Ask, asyncio.Future[Ticket | None]]] = []  # that came in this turn of the loop
         self._read_at = 0
         self._budget = SPARE
         self._waiting = 0  # requests of people that wait for a seat
@@ -141,6 +128,7 @@ class Replicas:
 
     async def keep(self) -> None:
         """Follow the board and the replicas' health, until cancelled."""
+        seen = replica_measures.file_of(self._board)
         try:
             while True:
                 self.follow()
@@ -152,8 +140,11 @@ class Replicas:
                         (self._picker.down if watch.gone else self._picker.pause)(name)
                 self._picker.refresh()
                 self.rounds += 1
+                if self.rounds % ROUNDS == 0:
+                    replica_measures.write(seen, self._picker.seats())
                 await asyncio.sleep(EVERY_S)
         finally:
+            seen.unlink(missing_ok=True)
             for probe in self._probes.values():
                 probe.cancel()
             await asyncio.gather(*self._probes.values(), return_exceptions=True)
@@ -302,7 +293,8 @@ class Replicas:
             while True:
                 there = any(not seat.shut for seat in self._picker.seats())
                 if there and (share == 1.0 or (not self._waiting and self._picker.room() >= 1.0 - share)):
-                    ticket = self._picker.pick(keys, size, without=tried)
+                    ask = Ask(keys, size, tried)
+                    ticket = await self.place(ask) if share == 1.0 else self._picker.pick(keys, size, without=tried)
                     if ticket is not None:
                         return ticket
                 if (there and share < 1.0) or c.clock.monotonic() >= end:
@@ -315,6 +307,33 @@ class Replicas:
                 await asyncio.sleep(LOOK_S)
         finally:
             self._waiting -= waits and share == 1.0
+
+    async def place(self, ask: Ask) -> Ticket | None:
+        """A ticket for a person's request, placed together with all others that came in the same turn of the loop."""
+        loop = asyncio.get_running_loop()
+        if not self._asks:
+            loop.call_soon(self._deal)
+        turn: asyncio.Future[Ticket | None] = loop.create_future()
+        self._asks.append((ask, turn))
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._give_back(turn.result())  # it was dealt in the very turn in which its caller left
+            raise
+
+    def _deal(self) -> None:
+        asked, self._asks = self._asks, []
+        for at, ticket in together(self._picker, [ask for ask, _ in asked]):
+            turn = asked[at][1]
+            if turn.done():
+                self._give_back(ticket)
+            else:
+                turn.set_result(ticket)
+
+    def _give_back(self, ticket: Ticket | None) -> None:
+        if ticket is not None:
+            self._picker.lost(ticket)
 
     def prefix(self, ex: Exchange, route: Route) -> tuple[list[int], int]:
         """Keys and length of what a replica reads first: tools, then messages, in the scope of tenant and region."""
@@ -335,17 +354,6 @@ class Replicas:
             watch = self._watches.get(ticket.name)
             if watch is not None:
                 watch.produced(asyncio.get_running_loop().time())
-
-    def measures(self) -> str:
-        """One worker's view of its replicas, in Prometheus text format, with names as vLLM has them.
-
-        No label holds anything but a replica's name.
-        """
-        lines = []
-        for name, read_seat in MEASURES.items():
-            lines.append(f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}")
-            lines += [f'{name}{{replica="{seat.replica.name}"}} {read_seat(seat):g}' for seat in self._picker.seats()]
-        return "\n".join(lines) + "\n"
 
     def suspect(self, name: str) -> None:
         """A request to `name` failed: nothing goes there until a probe is answered."""

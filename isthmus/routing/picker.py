@@ -201,6 +201,8 @@ class Picker:
         self._read(seat, ticket, now)
         took = now - ticket.at
         seat.ttft += (took - seat.ttft) * (LEARN if seat.ttft else 1.0)
+        seat.waited += took
+        seat.begun += 1
         if ticket.units >= self._block and ticket.queue < took / 2:
             self._learn(seat, (took - ticket.queue) / ticket.units, now)
         self._seen = True

@@ -65,8 +65,27 @@ class Seat:
     """What is known of one replica, for `pick` and for people. Counters only grow."""
 
     __slots__ = (
-        "asked", "done", "draining", "failed", "full", "hit", "inside", "learned", "learned_at", "limit", "load",
-        "load_at", "most", "number", "pending", "replica", "seconds", "ttft", "up",
+        "asked",
+        "begun",
+        "done",
+        "draining",
+        "failed",
+        "full",
+        "hit",
+        "inside",
+        "learned",
+        "learned_at",
+        "limit",
+        "load",
+        "load_at",
+        "most",
+        "number",
+        "pending",
+        "replica",
+        "seconds",
+        "ttft",
+        "up",
+        "waited",
     )  # fmt: skip
 
     def __init__(self, replica: Replica, number: int, now: float) -> None:
@@ -79,6 +98,8 @@ class Seat:
         self.pending = 0.0  # seconds of prompt reading that was sent there and has not shown a token
         self.seconds = 0.0  # mean time from pick to end
         self.ttft = 0.0  # mean time from pick to first token
+        self.waited = 0.0  # all times from pick to first token
+        self.begun = 0  # how many those were
         self.learned = False
         self.learned_at = now
         self.load = Load()

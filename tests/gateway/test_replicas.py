@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from isthmus.core.clock import FakeClock
-from isthmus.gateway.replicas import BUDGET, ONCE, SPARE, Replicas
+from isthmus.gateway.replica_measures import file_of, joined
+from isthmus.gateway.replicas import BUDGET, ONCE, ROUNDS, SPARE, Replicas
 from isthmus.routing.picker import Picker
-from isthmus.routing.probe import Board, Listed, Names
+from isthmus.routing.probe import Board, Listed, Load, Names
+from isthmus.routing.seat import Ask, Replica
 
 KEY = "the-engines-key"
 NAMES = Names(running="e:running", waiting="e:waiting")
@@ -209,15 +211,42 @@ def test_a_fleet_at_zero_is_woken_by_a_touch(picker, board):
     assert board.with_suffix(".wake").exists()
 
 
-def test_measures_are_prometheus_text_by_replica(picker, board):
+def test_what_a_worker_sees_lies_beside_the_board_while_it_runs(picker, board):
     async def run():
-        async with Engine() as engine:
+        async with Engine(enough=ROUNDS + 2) as engine:
             publish(board, listed(engine.port))
-            replicas = Replicas(board, KEY, picker)
-            task = await kept(replicas, engine)
-            shown = replicas.measures()
-            assert f'isthmus_replica_num_requests_running{{replica="r-{engine.port}"}} 2\n' in shown
-            assert "# TYPE isthmus_replica_prefix_cache_hits_total counter\n" in shown
+            task = await kept(Replicas(board, KEY, picker), engine)
+            seen = joined(board.parent, file_of(board).stat().st_mtime)
+            assert seen[f"r-{engine.port}"]["isthmus_replica_num_requests_running"] == 2
             await ended(task)
+            assert not file_of(board).exists()
+
+    asyncio.run(run())
+
+
+def test_requests_of_one_turn_are_placed_together(picker, board):
+    async def run():
+        for name in "ab":
+            picker.add(Replica(name, room=50, speed=0.001))
+            picker.heard(name, Load())
+        picker.stored("a", [1, 2, 3])
+        replicas = Replicas(board, KEY, picker)
+        cold, warm = await asyncio.gather(replicas.place(Ask([9], 700)), replicas.place(Ask([1, 2, 3], 1600)))
+        assert (cold.name, warm.name) == ("b", "a")
+
+    asyncio.run(run())
+
+
+def test_a_caller_who_leaves_while_being_placed_holds_no_seat(picker, board):
+    async def run():
+        picker.add(Replica("a"))
+        replicas = Replicas(board, KEY, picker)
+        before, after = (asyncio.create_task(replicas.place(Ask([], 10))) for _ in range(2))
+        await asyncio.sleep(0)
+        before.cancel()
+        after.get_loop().call_soon(after.cancel)  # behind the deal, in the same turn
+        ends = await asyncio.gather(before, after, return_exceptions=True)
+        assert [type(end) for end in ends] == [asyncio.CancelledError] * 2
+        assert picker.seat("a").inside == 0
 
     asyncio.run(run())
