@@ -111,11 +111,11 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `fields`: request fields that may pass beyond the dialect's own allow-list. `retention` and `training` repeat the
     partner's own statement, or say "not stated"; `retention_days` and `trains_on_input` are None while unknown.
-    `embedding` and `image` are models that do not chat (see `doing`). `adults_only`: its
-    terms forbid services that people under 18 are likely to use. `stand_in` is the wire and the path that a
-    rehearsal's stand-in speaks for this partner. `first_s`, `between_s` and `whole_s` are seconds after which the next
-    lawful route is asked, or a stream ends: to the first content of a stream, between two of its events, to the first
-    byte of a whole answer (0: gateway.upstream.WAITS).
+    `embedding` and `image` are models that do not chat (see `doing`). `adults_only`: its terms forbid services that
+    people under 18 are likely to use; `least_age`: they ask for at least that age. `stand_in` is the wire and the path
+    that a rehearsal's stand-in speaks for this partner. `first_s`, `between_s` and `whole_s` are seconds after which
+    the next lawful route is asked, or a stream ends: to the first content of a stream, between two of its events, to
+    the first byte of a whole answer (0: gateway.upstream.WAITS).
     """
 
     id: str
@@ -140,11 +140,17 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     image: Mapping[str, Model] = {}
     licences: tuple[str, ...] = ()
     adults_only: bool = False
+    least_age: int = 0
     first_s: float = 0.0
     between_s: float = 0.0
     whole_s: float = 0.0
     note: str = ""
     stand_in: tuple[str, str] = ("openai_chat", "/v1/chat/completions")
+
+    @property
+    def from_age(self) -> int:
+        """The age from which on its terms let it answer; 0 where they say none."""
+        return max(self.least_age, _ADULT if self.adults_only else 0)
 
     def doing(self, kind: str) -> Partner | None:
         """Itself as a partner that makes only `kind` (embedding, image), or None when it does not."""
@@ -182,6 +188,7 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             "trains_on_input": self.trains_on_input,
             "licences": self.licences,
             "adults_only": self.adults_only,
+            "least_age": self.least_age,
             "fields": self.fields,
             "habits": None if self.habits == _USUAL else self.habits,
             "prefill": model.prefill,
@@ -198,6 +205,7 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 _USUAL = Habits()
+_ADULT = 18
 
 
 def doing(partners: Mapping[str, Partner], kind: str) -> dict[str, Partner]:

@@ -203,11 +203,15 @@ def residency(site: Site, rule: Rule, facts: Facts, operator: Operator) -> Findi
 
 
 def forbid(site: Site, rule: Rule, operator: Operator) -> Finding:
-    """route.forbid: named partners, or whatever runs in the named places. Without either, every route it binds."""
+    """route.forbid: named partners, whatever runs in the named places, or whose own terms ask for at least an age.
+
+    Without any of these, every route it binds.
+    """
     values = rule.values
     named = site.partner.id in values.get("partner", ())
+    aged = "least_age" in values and site.partner.from_age >= values["least_age"]
     placed = "runs_in" in values and not runs_in(site, values["runs_in"], operator).objection
-    if named or placed or not values:
+    if named or aged or placed or not values:
         return Finding(rule.duty)
     return FINE
 

@@ -71,9 +71,10 @@ VERBS: dict[str, Verb] = {
         "Hold the filings and write their numbers into operator.toml.",
     ),
     "route.forbid": Verb(
-        {"partner": Field("words"), "runs_in": Field("places")},
+        {"partner": Field("words"), "runs_in": Field("places"), "least_age": _WHOLE},
         (),
-        "Leaves out the named partners, and any route that runs in the named places.",
+        "Leaves out the named partners, any route that runs in the named places, and partners whose terms ask for "
+        "at least that age.",
         "Watch whether the order still stands.",
     ),
     "residency": Verb(

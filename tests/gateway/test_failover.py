@@ -1,15 +1,21 @@
 """Failover inside the decision: bounded, heeding what partners say, with every token billed once and nothing hidden."""
 
 import os
+from datetime import date
 
 import pytest
 from corridor_parts import Heard
 from killed_parts import KilledNet, agree, kill_streams
 
 from isthmus.core.decision import Question, age_band
-from isthmus.partners.load import load
+from isthmus.core.operator import rehearsal
+from isthmus.partners.load import load, read
+from isthmus.policy.compile import Table
+from isthmus.policy.house import House
 from isthmus.regions.load import load as load_regions
 from isthmus.routing.budget import RESERVE
+
+DAY = date(2026, 11, 22)
 
 
 class Still:
@@ -81,9 +87,43 @@ def test_a_field_that_a_wire_has_no_word_for_is_told(house):
     assert "dropped" not in plain
 
 
-def test_every_partner_for_adults_alone_is_named_by_the_house_rule():
-    rule = next(rule for rule in load_regions()["HOUSE"].rules if rule.name == "adults_only")
-    assert set(rule.values["partner"]) == {name for name, partner in load().items() if partner.adults_only}
+OWN = """
+id = "newcomer"
+title = "Newcomer"
+key_env = "NEWCOMER_API_KEY"
+{terms}
+[endpoint.main]
+host = "api.newcomer.example"
+path = "/v1/chat/completions"
+region = "US"
+inference = ["US"]
+storage = ["US"]
+end_users = ["US"]
+[model.newcomer-1]
+default = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("terms", "refused"),
+    [
+        ("", set()),
+        ("adults_only = true", {"under13", "13", "14-15", "16-17"}),
+        ("least_age = 16", {"under13", "13", "14-15"}),
+        ("least_age = 14", {"under13", "13"}),
+        ("least_age = 13", {"under13"}),
+    ],
+)
+def test_the_least_age_of_an_operators_own_partner_binds(house, terms, refused):
+    own = read("newcomer.toml", OWN.format(terms=terms).encode())
+    law = House(operator=rehearsal(), clock=house.clock, consents={}, terms={}, minors=frozenset(), allowed={})
+    table = Table.build(load_regions(), {**load(), "newcomer": own}, law, {"local": ("h", 1)}, {}, DAY, duties=())
+    found = {
+        age
+        for age in ("under13", "13", "14-15", "16-17", "adult", "unknown")
+        if not any(plan.route.partner == "newcomer" for plan in table.decide(Question(("US",), age=age)).plans)
+    }
+    assert found - {"unknown"} == refused
 
 
 @pytest.mark.parametrize(("age", "lawful"), [("16", False), ("40", True), ("", True)])

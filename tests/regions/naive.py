@@ -209,6 +209,11 @@ def where(world, route, places):
     return inside([route["door"]["region"], *route["door"]["inference"]], places)
 
 
+def from_age(file):
+    """The age from which on a partner's own terms let it answer."""
+    return max(file.get("least_age", 0), 18 if file.get("adults_only") else 0)
+
+
 def objects(world, rule, facts, route):
     """Does this rule take this route away?"""
     values = rule.get("with", {})
@@ -221,6 +226,7 @@ def objects(world, rule, facts, route):
             not values
             or who in values.get("partner", [])
             or ("runs_in" in values and where(world, route, values["runs_in"]))
+            or ("least_age" in values and from_age(route["file"]) >= values["least_age"])
         )
     if check == "route.require":
         for fact in values.get("partner", []):
