@@ -187,7 +187,7 @@ def read(kept: Path) -> list[dict]:
 
 
 def _seconds(rows: list[dict]) -> float:
-    return statistics.median(row["seconds"] for row in rows if row["feature"] != "detect_language")
+    return statistics.median(row["seconds"] for row in rows if row["seconds"] and row["feature"] != "detect_language")
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.privacy import masked
 
 ROOT = Path(__file__).parents[2]
-SLOTS = 4
+SLOTS = 8
 TASKS = {
     "zh": (
         "请把下面的话改得更礼貌，保留所有信息：\n{}",
