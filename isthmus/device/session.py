@@ -142,16 +142,23 @@ class Session(Withheld):
         return found if isinstance(found, str) else msgspec.json.encode(found).decode()
 
     def _fitted(self, turn: list[Message], options: Any) -> list[Message]:
-        """`turn` without its oldest messages where it does not fit beside the answer; the system's words stay."""
+        """`turn` without its oldest messages where it does not fit beside the answer.
+
+        The system's words stay, and all from the last question on. What a tool said goes with the call of it.
+        """
         room = self.context_window - options.max_tokens
-        kept = list(turn)
-        while _size(kept) > room:
-            oldest = next((place for place, message in enumerate(kept[:-1]) if message["role"] != "system"), None)
+        asked = max((place for place, message in enumerate(turn) if message["role"] == "user"), default=len(turn) - 1)
+        kept, now = list(turn[:asked]), list(turn[asked:])
+        while _size(kept) + _size(now) > room:
+            oldest = next((place for place, message in enumerate(kept) if message["role"] != "system"), None)
             if oldest is None:
                 raise Refusal("bad_field", field="messages", reason=f"they are longer than {room} tokens")
-            del kept[oldest]
-            self.dropped += 1
-        return kept
+            end = oldest + 1
+            while end < len(kept) and kept[end]["role"] == "tool":
+                end += 1
+            self.dropped += end - oldest
+            del kept[oldest:end]
+        return kept + now
 
 
 def _size(messages: Sequence[Message]) -> int:

@@ -121,6 +121,17 @@ def test_old_messages_go_when_the_window_is_full_but_never_the_systems(talk) -> 
     assert refused.value.fields["field"] == "messages"
 
 
+def test_what_a_tool_said_goes_with_its_call_and_never_in_mid_turn(talk) -> None:
+    tool = Tool("weather", "d", SCHEMA, lambda city: "blue " * 900)
+    call = Said(calls=[Called("c1", "weather", '{"city":"Bath"}')])
+    session = talk(call, "Blue.", tools=[tool])
+    session.append([{"role": "user", "content": "old " * 2600}])
+    session.prompt("Sky?")
+    assert [message["role"] for message in talk.voice.seen[1].messages] == ["user", "assistant", "tool"]
+    session.prompt("And now? " + "word " * 2200)
+    assert [message["role"] for message in talk.voice.seen[2].messages] == ["assistant", "user"]
+
+
 def test_facts_of_the_models_own_making_do_not_pass(talk) -> None:
     assert not talk("It has 21893095 people.").prompt("How large is it?").sure
     assert talk("You said 5 of you.").prompt("We are 5 people.").sure
