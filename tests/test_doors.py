@@ -166,6 +166,30 @@ def test_every_page_of_the_site_exists_and_links_lead_somewhere():
             assert (ROOT / "docs" / page).parent.joinpath(link).exists(), f"{page}: {link}"
 
 
+def test_the_site_is_built_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed (dependency group dev)")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "doors" / "operator.html").exists()
+
+
+def test_every_row_of_the_comparison_has_its_source_and_isthmus_a_test():
+    page = (ROOT / "docs" / "comparison.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ") and "[^1]" not in line]
+    assert len(rows) > 15
+    items = re.split(r"^- ", page.partition("## Where each cell comes from")[2], flags=re.MULTILINE)[1:]
+    for name, isthmus, *rivals in rows:
+        assert len(rivals) == 5, name
+        assert {isthmus, *rivals} <= {"yes", "no", "part", "?"}, name
+        source = next(item for item in items if f"**{name}**" in item)
+        tests = re.findall(r"`(tests/[\w/]+\.py)`", source)
+        assert isthmus == "no" or tests, name
+        assert all((ROOT / each).exists() for each in tests), name
+    known = len(list((ROOT / "isthmus" / "partners" / "data").glob("*.toml")))
+    assert f"{known} endpoints by name" in page
+
+
 def test_the_picture_of_the_house_is_what_contracts_and_code_say():
     command = [sys.executable, "docs/architecture.py", "--check"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import typing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +97,13 @@ def test_every_event_is_written_somewhere():
 PRINTS = {"policy/quota.py": 1, "web/telemetry.py": 1}
 SAID_ELSEWHERE = {"leases_unreachable"}
 LOGGERS = ("logging.getLogger", "warnings.warn", "traceback.print_exc")
+
+
+def test_the_page_about_measures_lists_every_event_and_every_field():
+    page = (PACKAGE.parent / "docs" / "measures.md").read_text("utf-8").partition("## Logs")[2]
+    assert {f"`{event}`" for event in log.EVENTS} | {f"`{field}`" for field in log.SHAPES} <= set(
+        re.findall(r"`\w+`", page)
+    )
 
 
 def test_nothing_else_writes_to_standard_error_or_to_a_logger_of_its_own():

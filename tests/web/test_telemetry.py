@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -285,3 +287,10 @@ def test_without_the_extra_the_control_process_says_so_and_goes_on(tmp_path, mon
     monkeypatch.setattr(control, "Telemetry", missing)
     assert control.telemetry(SimpleNamespace(home=tmp_path, rows={}, node="n")) is None
     assert json.loads(capsys.readouterr().err)["event"] == "telemetry_missing"
+
+
+def test_the_page_about_measures_lists_what_is_sent_and_nothing_else():
+    page = (Path(__file__).parents[2] / "docs" / "measures.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:gen_ai|error|isthmus)\.[a-z_.]+)`", page))
+    measured = {"gen_ai.client.operation.duration", "gen_ai.server.time_to_first_token", "gen_ai.client.token.usage"}
+    assert named == set(ATTRIBUTES) | set(telemetry.COUNTED) | measured | {"isthmus.telemetry.skipped"}

@@ -63,6 +63,8 @@ def test_every_alarm_says_what_to_do_and_is_fired_by_a_test():
         assert alarm.severity in ("page", "ticket")
         assert alarm.summary.endswith(".")
         assert alarm.mend
+    page = (FILES.parents[1] / "docs" / "measures.md").read_text("utf-8")
+    assert {alarm.name for alarm in ALARMS} == set(re.findall(r"`(Isthmus[A-Za-z]+)`", page))
 
 
 def test_the_files_that_are_delivered_are_what_the_tables_make():
