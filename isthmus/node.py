@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -52,14 +51,6 @@ class Estate(msgspec.Struct, frozen=True):
     sockets: list[int]
     admin: int = -1
     generation: int = 0
-
-
-class Spare(NamedTuple):
-    """A worker that waits: its settings lie in `path`, `ready` is there when it has compiled the law."""
-
-    child: Child
-    path: Path
-    ready: Path
 
 
 def prepare(config: Config, clock: Clock) -> str:
@@ -120,8 +111,8 @@ class Node:
         self._generation = estate.generation + 1 if estate is not None else 0
         self._changing = threading.Lock()
         self._posts = threading.Lock()  # who stands where: a dying worker and an upgrade never meet in it
-        self._spare: Spare | None = None
-        self._spares = 0
+        self._spare: Child | None = None
+        self._shard: dict[Child, str] = {}  # whose part of the ledger, and whose files in run/, are whose
         self._control: Child | None = None
         self._clock = SystemClock()
         self._pause = threading.Event()
@@ -144,7 +135,7 @@ class Node:
             raise Refusal("usage", reason=f"Something else listens on port {self.config.port}: set ISTHMUS_PORT.")
         elif leash.mode() == "exec":  # else a watch stands between, and each worker opens the port itself
             self._sockets = [listener(self.config.host, self.config.port) for _ in range(self.config.workers)]
-        self._children = [self._start_worker(number) for number in range(self.config.workers)]
+        self._children = self._start_workers()
         if self.config.admin_port and self._estate is None:
             self.start_control()
 
@@ -154,13 +145,8 @@ class Node:
         admin = self._admin.fileno() if self._admin is not None else -1
         return Estate([each.fileno() for each in self._sockets], admin, self._generation)
 
-    def _shards(self) -> list[str]:
-        """Names of the workers: two generations live side by side for a while, each with its own part of the ledger."""
-        return [f"{'wu'[self._generation % 2]}{number}" for number in range(self.config.workers)]
-
-    def _settings(self, shard: str, listen_fd: int, *, spare: bool = False) -> Settings:
-        ready = self.config.run / f"{shard}.ready"
-        ready.unlink(missing_ok=True)
+    def _settings(self, shard: str, number: int = -1) -> Settings:
+        """What the worker at socket `number` reads at its start; -1: the spare one."""
         return Settings(
             home=str(self.config.home),
             host=self.config.host,
@@ -169,65 +155,66 @@ class Node:
             engine=self._engine,
             engine_key=self._engine_key,
             model=self.model,
-            ready=str(ready),
+            ready=str(self._file(shard, "ready")),
             tls_cert=self.config.tls_cert,
             tls_key=self.config.tls_key,
             fleet=self._fleet,
-            listen_fd=listen_fd,
-            spare=spare,
+            listen_fd=self._sockets[number].fileno() if self._sockets and number >= 0 else -1,
+            spare=number < 0,
         )
 
-    def _fd(self, number: int) -> int:
-        return self._sockets[number].fileno() if self._sockets else -1
+    def _file(self, shard: str, kind: str) -> Path:
+        return self.config.run / f"{shard}.{kind}"
 
-    def _start_worker(self, number: int) -> Child:
-        return self._launch(self._settings(self._shards()[number], self._fd(number)))
+    def _start_workers(self) -> list[Child]:
+        return [self._launch(number) for number in range(self.config.workers)]
 
-    def _launch(self, settings: Settings, log: str = "") -> Child:
-        """Start a worker with all sockets: a spare one cannot know yet which it will serve."""
-        path = self.config.run / f"{settings.shard}.json"
-        write_private(path, msgspec.json.encode(settings))
+    def _launch(self, number: int = -1) -> Child:
+        """Start the worker at socket `number`; -1: the spare one, which cannot know yet which it will serve.
+
+        It takes the first name that no living worker has. Two generations live side by side for a while, so their
+        names differ; one who takes a dead worker's name takes over its part of the ledger.
+        """
+        taken = set(self._shard.values())
+        names = (f"{'wu'[self._generation % 2]}{count}" for count in range(len(taken) + 1))
+        shard = next(name for name in names if name not in taken)
+        self._file(shard, "ready").unlink(missing_ok=True)
+        path = self._file(shard, "json")
+        write_private(path, msgspec.json.encode(self._settings(shard, number)))
         child = Child(
             worker_command(path),
-            log=self.config.run / f"{log or settings.shard}.log",
+            log=self._file(shard, "log"),
             pass_fds=[each.fileno() for each in self._sockets],
-            instead=lambda: self._replace(child, path),
+            instead=lambda: self._replace(child),
         )
+        self._shard[child] = shard
         child.start()
         return child
 
     def start_spare(self) -> None:
-        """Start the spare worker, where the config wants one: it is compiled and waits for somebody's death."""
+        """Start the spare worker, where the config wants one: it does all but listen, until somebody dies."""
         if self.config.spare:
-            self._spares += 1
-            name = f"spare{self._generation}-{self._spares}"
-            settings = self._settings(name, -1, spare=True)
-            path = self.config.run / f"{name}.json"
-            self._spare = Spare(self._launch(settings, "spare"), path, Path(settings.ready))
+            self._spare = self._launch()
 
     @property
     def spare_ready(self) -> bool:
         """Whether a spare worker waits."""
-        spare = self._spare
-        return spare is not None and spare.ready.exists()
+        return self._spare is not None and self._file(self._shard[self._spare], "ready").exists()
 
-    def _replace(self, dead: Child, path: Path) -> bool:
+    def _replace(self, dead: Child) -> bool:
         """Put the spare worker in the place of one that died. False when it was no worker, or none is ready."""
         with self._posts:
+            if dead is self._spare:
+                self._file(self._shard[dead], "ready").unlink(missing_ok=True)
             spare = self._spare
-            if spare is not None and spare.child is dead:
-                spare.ready.unlink(missing_ok=True)
             if dead not in self._children or spare is None or not self.spare_ready:
                 return False
             number = self._children.index(dead)
-            shard = self._shards()[number]
-            write_private(spare.path, msgspec.json.encode(self._settings(shard, self._fd(number))))
-            spare.child.log_to(self.config.run / f"{shard}.log")
-            spare.child.tell(signal.SIGUSR1)
-            spare.ready.unlink(missing_ok=True)
-            self._children[number] = spare.child
-            if path.name.startswith("spare"):
-                path.unlink(missing_ok=True)
+            shard = self._shard[spare]
+            write_private(self._file(shard, "json"), msgspec.json.encode(self._settings(shard, number)))
+            spare.tell(signal.SIGUSR1)
+            self._children[number] = spare
+            del self._shard[dead]
             self.start_spare()
         return True
 
@@ -236,9 +223,13 @@ class Node:
         with self._posts:
             spare, self._spare = self._spare, None
         if spare is not None:
-            spare.child.stop()
-            for path in (spare.path, spare.ready):
-                path.unlink(missing_ok=True)
+            self._end([spare])
+
+    def _end(self, workers: list[Child]) -> None:
+        """Drain all `workers` at the same time; their names are free when they are gone."""
+        end(workers)
+        for child in workers:
+            self._shard.pop(child, None)
 
     def start_control(self) -> None:
         """The control process beside the workers. Raises Refusal usage when its port is taken."""
@@ -289,10 +280,10 @@ class Node:
     def wait_ready(self, timeout_s: float = 30.0) -> None:
         """Wait until every worker listens. Raises Refusal internal after `timeout_s` seconds, naming the log."""
         end = self._clock.monotonic() + timeout_s
-        marks = [self.config.run / f"{shard}.ready" for shard in self._shards()]
-        while not all(mark.exists() for mark in marks):
+        late = [self._shard[child] for child in self._children]
+        while late := [shard for shard in late if not self._file(shard, "ready").exists()]:
             if self._clock.monotonic() > end or any(child.restarts > 2 for child in self._children):
-                raise Refusal("usage", reason=f"A worker did not start; see {self.config.run}/{self._shards()[0]}.log")
+                raise Refusal("usage", reason=f"A worker did not start; see {self._file(late[0], 'log')}")
             self._pause.wait(0.02)
 
     def announce(self, problem: str = "") -> None:
@@ -304,9 +295,8 @@ class Node:
         """Let every worker read the law anew, without dropping a request."""
         for child in self._children:
             child.tell(signal.SIGHUP)
-        spare = self._spare
-        if spare is not None:
-            spare.child.tell(signal.SIGHUP)
+        if self._spare is not None:
+            self._spare.tell(signal.SIGHUP)
 
     def upgrade(self, timeout_s: float = 60.0) -> None:
         """Replace every worker by one that reads the code and the environment as they are now; no request is dropped.
@@ -318,24 +308,24 @@ class Node:
             self.end_spare()
             with self._posts:
                 old, self._generation = self._children, self._generation + 1
-                self._children = [self._start_worker(number) for number in range(self.config.workers)]
+                self._children = self._start_workers()
             try:
                 self.wait_ready(timeout_s)
             except Refusal as refusal:
                 with self._posts:
                     new, self._children, self._generation = self._children, old, self._generation - 1
-                end(new)
+                self._end(new)
                 self.announce(refusal.sentence())
             else:
                 self.announce()
-                end(old)
+                self._end(old)
             self.start_spare()
 
     def stop(self, *, leaves: bool = True) -> None:
         """Drain and end the workers. `leaves`: nobody took over, so that run/up.json goes too."""
         self.end_control()
         self.end_spare()
-        end(self._children)
+        self._end(self._children)
         for sock in (*self._sockets, *([self._admin] if self._admin is not None else [])):
             sock.close()
         if leaves:

@@ -1,13 +1,12 @@
 """One gateway worker: a process with one event loop, one shard of the ledger, and the shared port.
 
 Started by `isthmus up` as `python -m isthmus.worker SETTINGS`. SIGTERM drains and ends it; SIGHUP reads the law anew.
-A spare worker has compiled the law and waits: SIGUSR1 tells it that its settings now name the shard of one that died.
+A spare worker does all but listen: SIGUSR1 tells it that its settings now name the socket of one that died.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import resource
 import signal
@@ -26,7 +25,7 @@ from isthmus.core import log
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
 from isthmus.gateway.again import socket_path
-from isthmus.gateway.build import Law, Settings, build, make_ready, reload, warm_others
+from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
 from isthmus.gateway.doors import batch_run, inner
 from isthmus.gateway.doors.batches import Batches, Whose
@@ -69,15 +68,7 @@ async def run(settings: Settings, path: Path) -> None:
     loop.set_exception_handler(report)
     clock = SystemClock()
     accounts = Accounts.open(Path(settings.home) / "accounts.sqlite", clock)
-    stale = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, stale.set)
-    inbox = Inbox(Path(settings.home) / "run")
-    ready = make_ready(settings, accounts, clock)
-    if settings.spare:
-        if not await called(ready.law, settings, inbox, stale):
-            return  # what it has compiled is no longer the law; the node starts another
-        settings = read_settings(path)
-    corridor = build(settings, accounts, clock, loop, ready)
+    corridor = build(settings, accounts, clock, loop)
     corridor.news.listen()
     folder = Path(settings.home) / "batches"
     batches = Batches(folder, Files(folder, clock), clock)
@@ -85,15 +76,16 @@ async def run(settings: Settings, path: Path) -> None:
     run = Path(settings.home) / "run"
     service = Service(corridor, app, kinds=Kinds(corridor, settings), run=run)
     doors = Doors(loop, service.serve, body_limit, service.refused)
-    server = await loop.create_server(doors, sock=given(settings), ssl=tls(settings))
     beside = unix_listener(socket_path(run, settings.shard))
     if beside is not None:
         await loop.create_unix_server(doors, sock=beside)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    stale = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, stale.set)
     todo = {
-        "house": lambda: keep_house(doors, corridor, stale, inbox),
+        "house": lambda: keep_house(doors, corridor, stale, Inbox(run)),
         "news": lambda: keep_news(corridor),
         "law": lambda: keep_law(corridor, settings, stale),
         "warm": lambda: warm_the_rest(corridor),
@@ -107,10 +99,7 @@ async def run(settings: Settings, path: Path) -> None:
         todo["fleet"] = replicas.keep
     chores = [loop.create_task(watched(name, chore, stop)) for name, chore in todo.items()]
     settle_memory()
-    if settings.ready:
-        await loop.run_in_executor(None, Path(settings.ready).touch)
-    await stop.wait()
-    server.close()
+    await serve(settings, path, doors, stop)
     doors.drain()
     await drained(doors)
     for chore in chores:
@@ -119,6 +108,32 @@ async def run(settings: Settings, path: Path) -> None:
     await corridor.quota.close()
     await loop.run_in_executor(None, corridor.ledger.close)
     accounts.close()
+
+
+async def serve(settings: Settings, path: Path, doors: Doors, stop: asyncio.Event) -> None:
+    """Listen until told to stop; a spare worker first waits until it is called."""
+    loop = asyncio.get_running_loop()
+    call = asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, call.set)
+    if settings.spare:
+        await say_ready(settings)
+        both = [loop.create_task(each.wait()) for each in (call, stop)]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for each in both:
+            each.cancel()
+        if not call.is_set():
+            return
+        settings = read_settings(path)
+    server = await loop.create_server(doors, sock=given(settings), ssl=tls(settings))
+    await say_ready(settings)
+    await stop.wait()
+    server.close()
+
+
+async def say_ready(settings: Settings) -> None:
+    """Touch the file that the node looks for."""
+    if settings.ready:
+        await asyncio.get_running_loop().run_in_executor(None, Path(settings.ready).touch)
 
 
 class Listens(Protocol):
@@ -281,23 +296,6 @@ async def watched(name: str, chore: Callable[[], Coroutine[Any, Any, None]], sto
         if ends:
             stop.set()
         await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def called(law: Law, settings: Settings, inbox: Inbox, stale: asyncio.Event) -> bool:
-    """Wait until the node gives this spare worker a shard; False when the law changed before."""
-    loop = asyncio.get_running_loop()
-    clock = SystemClock()
-    call = asyncio.Event()
-    loop.add_signal_handler(signal.SIGUSR1, call.set)
-    settle_memory()
-    await loop.run_in_executor(None, Path(settings.ready).touch)
-    while not call.is_set():
-        if stale.is_set() or inbox.changed() or law.table.due(today(clock)):
-            Path(settings.ready).unlink(missing_ok=True)  # noqa: ASYNC240 - nobody waits for this process
-            return False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(call.wait(), SWEEP_SECONDS)
-    return True
 
 
 async def drained(doors: Doors) -> None:

@@ -2,17 +2,21 @@
 
 import http.client
 import os
+import signal
 import stat
+import sys
+import threading
 
 import msgspec
 import pytest
 
+from isthmus import node as node_room
 from isthmus.core.clock import SystemClock
 from isthmus.core.config import Config
 from isthmus.core.errors import Refusal
 from isthmus.device.engine import free_port
 from isthmus.ledger.accounts import Accounts
-from isthmus.node import Node, Running, answers, prepare, running, worker_command, write_private
+from isthmus.node import Estate, Node, Running, answers, prepare, running, worker_command, write_private
 
 
 def node(config):
@@ -160,3 +164,99 @@ def test_new_workers_take_the_port_and_the_old_ones_end(tmp_path):
         assert "w0.log" in running(config).problem
     finally:
         started.stop()
+
+
+# A worker in miniature: it says that it is ready, and writes down which socket it was given when it is called.
+WORKER = """
+import json, pathlib, signal, sys
+path = pathlib.Path(sys.argv[1])
+def take(*_):
+    given = json.loads(path.read_bytes())
+    pathlib.Path(given["home"], "called").write_text(f"{given['shard']} {given.get('spare', False)}")
+signal.signal(signal.SIGUSR1, take)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+given = json.loads(path.read_bytes())
+pathlib.Path(given["ready"]).touch()
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def house(monkeypatch, tmp_path):
+    """A node of one worker and a spare one, both played: `node`, and `until`, which waits for something to be true."""
+    monkeypatch.setattr(node_room, "worker_command", lambda path: [sys.executable, "-c", WORKER, str(path)])
+    (tmp_path / "run").mkdir()
+    made = node(Config(home=tmp_path, port=free_port(), spare=True))
+    made.start()
+    made.wait_ready()
+    made.start_spare()
+    until(lambda: made.spare_ready)
+    yield made
+    made.stop()
+
+
+def until(true):
+    pause = threading.Event()
+    while not true():
+        pause.wait(0.01)
+
+
+def test_the_spare_worker_takes_the_place_of_one_that_died_and_another_one_waits(house, tmp_path):
+    dead, spare = house._children[0], house._spare
+    os.kill(dead.pid, signal.SIGKILL)
+    until((tmp_path / "called").exists)
+    until(lambda: (tmp_path / "called").read_text() == "w1 False")
+    assert house._children == [spare]
+    until(lambda: house.spare_ready)
+    assert house._spare is not spare
+    assert sorted(path.name for path in (tmp_path / "run").glob("*.json")) == ["w0.json", "w1.json"]
+
+
+def test_without_a_ready_spare_worker_the_dead_one_is_started_again(house):
+    house.end_spare()
+    dead = house._children[0]
+    os.kill(dead.pid, signal.SIGKILL)
+    until(lambda: dead.restarts == 1 and dead.running)
+    assert house._children == [dead]
+
+
+def test_a_spare_worker_that_dies_is_started_again_and_is_not_ready_meanwhile(house):
+    spare = house._spare
+    os.kill(spare.pid, signal.SIGKILL)
+    until(lambda: spare.restarts == 1)
+    until(lambda: house.spare_ready)
+    assert house._spare is spare
+
+
+def test_an_upgrade_replaces_the_workers_and_the_spare_one(house):
+    old = (*house._children, house._spare)
+    house.upgrade()
+    assert not {*house._children, house._spare} & {*old}
+    assert not any(child.running for child in old)
+    assert [house._shard[child] for child in house._children] == ["u0"]
+
+
+def test_a_generation_that_does_not_start_leaves_the_old_one(house, monkeypatch):
+    old = house._children
+    monkeypatch.setattr(node_room, "worker_command", lambda path: [sys.executable, "-c", "raise SystemExit(1)"])
+    house.upgrade(0.2)
+    assert house._children is old
+    assert "did not start" in msgspec.json.decode((house.config.run / "up.json").read_bytes())["problem"]
+
+
+def test_a_new_supervisor_inherits_the_sockets(house, tmp_path):
+    estate = house.estate
+    heir = Node(
+        house.config, engine=("127.0.0.1", 9), engine_key="e", model="m",
+        estate=Estate([os.dup(each) for each in estate.sockets], -1, estate.generation),
+    )  # fmt: skip
+    heir.start()
+    try:
+        heir.wait_ready()
+        house.stop(leaves=False)
+        assert answers("127.0.0.1", house.config.port)
+        assert [heir._shard[child] for child in heir._children] == ["u0"]
+    finally:
+        heir.stop()
+    assert not answers("127.0.0.1", house.config.port)

@@ -178,41 +178,57 @@ def test_a_chore_that_goes_on_breaking_ends_the_worker(monkeypatch, capsys):
     assert [line["chore"] for line in lines if line.get("then") == "end"] == ["house"]
 
 
-class Table:
-    def __init__(self, *, due=False):
-        self.due = lambda day: due
+class Silent:
+    """Doors that nobody comes through."""
+
+    def __call__(self):
+        return asyncio.Protocol()
 
 
-@pytest.mark.parametrize(("due", "orders", "hup"), [(True, False, False), (False, True, False), (False, False, True)])
-def test_a_spare_worker_whose_law_changed_ends_and_is_not_ready_any_more(tmp_path, due, orders, hup):
-    settings = msgspec.structs.replace(SETTINGS, home=str(tmp_path), ready=str(tmp_path / "ready"), spare=True)
+def spare(folder, **more):
+    given = msgspec.structs.replace(SETTINGS, home=str(folder), ready=str(folder / "ready"), spare=True, **more)
+    (folder / "w2.json").write_bytes(msgspec.json.encode(given))
+    return given
+
+
+async def soon(true):
+    while not true():  # noqa: ASYNC110 - a file that another thread writes
+        await asyncio.sleep(0)
+
+
+def test_a_spare_worker_says_that_it_is_ready_and_listens_once_it_is_called(tmp_path):
+    opened = worker.listener("127.0.0.1", 0)
+    settings = spare(tmp_path)
 
     async def live():
-        stale = asyncio.Event()
-        if hup:
-            stale.set()
-        law = SimpleNamespace(table=Table(due=due))
-        return await worker.called(law, settings, SimpleNamespace(changed=lambda: orders), stale)
-
-    assert asyncio.run(live()) is False
-    assert not (tmp_path / "ready").exists()
-
-
-def test_a_spare_worker_waits_until_it_is_called(tmp_path):
-    settings = msgspec.structs.replace(SETTINGS, home=str(tmp_path), ready=str(tmp_path / "ready"), spare=True)
-    looks = []
-
-    def changed():
-        looks.append((tmp_path / "ready").exists())
+        stop = asyncio.Event()
+        serving = asyncio.ensure_future(worker.serve(settings, tmp_path / "w2.json", Silent(), stop))
+        await soon((tmp_path / "ready").exists)
+        (tmp_path / "ready").unlink()
+        taking = msgspec.structs.replace(settings, spare=False, listen_fd=os.dup(opened.fileno()))
+        (tmp_path / "w2.json").write_bytes(msgspec.json.encode(taking))
         os.kill(os.getpid(), signal.SIGUSR1)
-        return False
+        await soon((tmp_path / "ready").exists)
+        _, writer = await asyncio.open_connection(*opened.getsockname())
+        writer.close()
+        stop.set()
+        await serving
+
+    asyncio.run(live())
+    opened.close()
+
+
+def test_a_spare_worker_that_nobody_needed_ends_without_listening(tmp_path):
+    settings = spare(tmp_path, port=1)  # listening there would fail
 
     async def live():
-        law = SimpleNamespace(table=Table())
-        return await worker.called(law, settings, SimpleNamespace(changed=changed), asyncio.Event())
+        stop = asyncio.Event()
+        serving = asyncio.ensure_future(worker.serve(settings, tmp_path / "w2.json", Silent(), stop))
+        await soon((tmp_path / "ready").exists)
+        stop.set()
+        await serving
 
-    assert asyncio.run(live()) is True
-    assert looks == [True]
+    asyncio.run(live())
 
 
 def test_law_is_read_anew_when_told_and_a_broken_file_is_named_without_ending_anything(monkeypatch, capsys):

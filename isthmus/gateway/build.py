@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 from weakref import WeakSet
 
 import msgspec
@@ -28,7 +27,7 @@ from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.partners import prices
 from isthmus.partners.schema import Partner, doing
-from isthmus.policy import allow, term_lists
+from isthmus.policy import allow, guards, judges, term_lists
 from isthmus.policy.compile import Table
 from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
@@ -45,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `shard` names this worker's part of the ledger. `model` is what the local engine runs. `fleet`: the board of the
     fleet that stands in the local engine's place. `listen_fd`: a listening socket that the worker was given open; -1:
-    it makes its own. `spare`: it makes itself ready and waits until its file names a shard.
+    it makes its own. `spare`: it does all but listen, until it is told that its file names a socket.
     """
 
     home: str
@@ -75,6 +74,7 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
     """Region files, partner files and operator facts, compiled. Raises Refusal bad_law naming the place."""
     operator = operator_facts.load(Path(settings.home) / "operator.toml")
     home = Path(settings.home)
+    asked = guards.load(home)
     house = House(
         operator=operator,
         clock=clock,
@@ -82,6 +82,8 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
         terms=term_lists.load(home),
         minors=frozenset(operator.minors),
         allowed=allow.load(home),
+        guards=asked,
+        judges=judges.load(home, asked, os.environ),
     )
     partners = name_local_model(partner_files.load(own=home / "partners"), settings.model)
     table = Table.build(
@@ -132,32 +134,13 @@ def open_quota(settings: Settings, accounts: Accounts, clock: Clock, table: Tabl
     return quota
 
 
-class Ready(NamedTuple):
-    """What takes long to make and belongs to no shard: the law, compiled, and the consents that it looks into."""
-
-    law: Law
-    consents: dict[str, Consent]
-
-
-def make_ready(settings: Settings, accounts: Accounts, clock: Clock) -> Ready:
-    """Read and compile the law. Raises Refusal bad_law."""
-    consents: dict[str, Consent] = {}
-    law = read_law(settings, clock, consents)
-    warm(law.table, KeyRing(accounts))
-    return Ready(law, consents)
-
-
-def build(
-    settings: Settings,
-    accounts: Accounts,
-    clock: Clock,
-    loop: asyncio.AbstractEventLoop,
-    ready: Ready | None = None,
-) -> Corridor:
+def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.AbstractEventLoop) -> Corridor:
     """A corridor ready to serve. Opens the ledger shard; the caller closes `ledger`, `quota` and `pool`."""
-    law, consents = ready or make_ready(settings, accounts, clock)
     ring = KeyRing(accounts)
+    consents: dict[str, Consent] = {}
     accounts.refresh_consents(consents)
+    law = read_law(settings, clock, consents)
+    warm(law.table, ring)
     ledger = Ledger.open(Path(settings.home) / "ledger", settings.shard, clock)
     ledger.append(in_force(law, ledger, clock))
     quota = open_quota(settings, accounts, clock, law.table)
