@@ -46,6 +46,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY = 30  # seconds by which two clocks may differ
 FRESH = 3600.0  # seconds for which discovery and keys are believed
 AGAIN = 60.0  # seconds between two looks for a key that was not there
+PAUSE = 5.0  # seconds in which a provider that failed is not asked again, so that nobody can occupy every thread
 PATIENCE = 10  # seconds for one answer of the provider
 LARGEST = 1 << 20  # bytes of one answer of the provider
 KEEP_DAYS = 186
@@ -137,6 +138,7 @@ class SignIn:
         self.provider = provider
         self._clock = clock
         self._key = secrets.token_bytes(32)
+        self._rests_until = 0.0
         self._found: tuple[float, dict[str, Any]] = (0.0, {})
         self._keys: tuple[float, dict[str, Any]] = (0.0, {})
         self._session: Callable[[], Any] = lambda: OAuth2Session(
@@ -261,12 +263,15 @@ class SignIn:
         place = found.get(name)
         if found.get("issuer") != self.provider.issuer or not isinstance(place, str) or not _safe(place):
             self._found = (0.0, {})
+            self._rests_until = now + PAUSE
             raise Refusal("sign_in_unavailable")
         return place
 
     def _fetch(self, url: str) -> dict[str, Any]:
         import requests
 
+        if self._clock.monotonic() < self._rests_until:
+            raise Refusal("sign_in_unavailable")
         try:
             with requests.get(url, timeout=PATIENCE, allow_redirects=False, stream=True) as answer:
                 body = answer.raw.read(LARGEST, decode_content=True)
@@ -274,6 +279,7 @@ class SignIn:
         except (requests.RequestException, OSError, msgspec.MsgspecError, UnicodeDecodeError):
             found = {}
         if not found:
+            self._rests_until = self._clock.monotonic() + PAUSE
             raise Refusal("sign_in_unavailable")
         return found
 

@@ -153,6 +153,8 @@ class Provider(AuthorizationServer):
         self.nonces = set()
         self.asked = []
         self.described = {}
+        self.broken = False
+        self.looked = 0
         self.register_grant(Grant, [CodeChallenge(required=True), Names(self)])
         self.register_token_generator("default", self.token)
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -194,6 +196,9 @@ class Provider(AuthorizationServer):
         return self.create_token_response(("POST", str(request.url), request.headers, body))
 
     async def describe(self, request):
+        self.looked += 1
+        if self.broken:
+            return Response("not today", 503)
         found = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorise",

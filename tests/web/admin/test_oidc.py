@@ -288,6 +288,16 @@ def test_a_description_that_is_not_the_providers_own_is_not_believed(desk, conso
     assert "evil" not in answer.text
 
 
+def test_a_provider_that_fails_rests_a_moment_so_that_nobody_can_occupy_every_thread(desk, console, provider):
+    provider.broken = True
+    assert [console.get(f"{oidc.HERE}/login").status_code for _ in range(3)] == [503] * 3
+    assert provider.looked == 1
+    desk.clock.advance(oidc.PAUSE)
+    provider.broken = False
+    assert sign_in(console).status_code == 200
+    assert provider.looked == 2
+
+
 def test_every_sign_in_and_every_refusal_leaves_a_receipt(desk, console, provider):
     sign_in(console)
     provider.user |= {"groups": []}
