@@ -25,9 +25,12 @@ from isthmus.core.config import Config
 from isthmus.core.errors import Refusal
 from isthmus.ledger import checkpoint
 from isthmus.ledger.checkpoint import BadCheckpointError
+from isthmus.ledger.lease_valkey import ValkeyLeases
+from isthmus.ledger.leases import StoreDownError
 from isthmus.partners.schema import Partner
 
 FREE_BYTES = 1 << 30
+ENOUGH_DAYS, RECENT_DAYS = 14, 7
 FILES = 4096  # open files a worker should be allowed: each caller and each upstream connection is one
 CERTIFICATE_DAYS = 21
 SETTINGS = (
@@ -86,6 +89,22 @@ def disk(at: Place) -> Iterator[Problem]:
             "disk_full", f"{free >> 20} MiB are free for {at.config.home}: nothing is served without receipts.",
             "Free space, or move ISTHMUS_HOME.",
         )  # fmt: skip
+        return
+    a_day = grown(at.config.ledger, at.now)
+    if a_day and free < a_day * ENOUGH_DAYS:
+        yield Problem(
+            "disk_soon", f"The ledger grew by {a_day >> 20} MiB a day lately; {free // a_day} days of it are free.",
+            "Give the home a larger disk; entries go by themselves only when the law's time is over.",
+        )  # fmt: skip
+
+
+def grown(ledger: Path, now: datetime) -> int:
+    """Bytes that the ledger grew by a day, over the last RECENT_DAYS (or as long as it has been there)."""
+    files = [path.stat() for path in ledger.glob("shards/*/*.seg")]
+    recent = [each for each in files if now.timestamp() - each.st_mtime < RECENT_DAYS * 86400]
+    begun = min((each.st_ctime for each in files), default=now.timestamp())
+    days = min(RECENT_DAYS, max(1.0, (now.timestamp() - begun) / 86400))
+    return int(sum(each.st_size for each in recent) / days)
 
 
 def facts(at: Place) -> Iterator[Problem]:
@@ -236,6 +255,33 @@ def database(at: Place) -> Iterator[Problem]:
             yield Problem("database_driver", "PostgreSQL's driver is missing.", "pip install 'isthmus[postgres]'", True)
 
 
+def leases(at: Place) -> Iterator[Problem]:
+    """The store of leases is one that can be spoken to, and that forgets nothing."""
+    told = at.config.home / "leases.url"
+    if not told.exists():
+        return
+    url = told.read_text("utf-8").strip()
+    if not url.startswith(("valkey://", "valkeys://", "redis://", "rediss://", "unix://")):
+        yield Problem(
+            "leases_url", f"{told} holds no address of a Valkey.", "Write one like valkey://host:6379/0.", True
+        )
+        return
+    try:
+        store = ValkeyLeases(url)
+    except Refusal as refusal:
+        yield Problem("leases_unfit", refusal.sentence(), f"Mend it, or remove {told}.", True)
+        return
+    try:
+        store.held_by("doctor")
+    except StoreDownError:
+        yield Problem(
+            "leases_down", f"The store that {told} names does not answer: keys with a budget are refused.",
+            "Start it, or mend the address.",
+        )  # fmt: skip
+    finally:
+        store.close()
+
+
 def law(at: Place) -> Iterator[Problem]:
     """Files that an operator added can be read as TOML."""
     for path in sorted((at.config.home / "regions").rglob("*.toml")):
@@ -246,7 +292,7 @@ def law(at: Place) -> Iterator[Problem]:
 
 
 ALL: tuple[Callable[[Place], Iterator[Problem]], ...] = (
-    home, facts, ports, certificate, keys, database, law, disk, secrets, exposed, clock, limits, settings,
+    home, facts, ports, certificate, keys, database, leases, law, disk, secrets, exposed, clock, limits, settings,
 )  # fmt: skip
 
 

@@ -152,3 +152,32 @@ def test_what_stops_the_house_is_told_first(house):
     house.operator.write_text("mode = ")
     found = _problems.find(house, {"ISTHMUS_X": "1"}, PARTNERS, running=False)
     assert [problem.stops for problem in found] == sorted((problem.stops for problem in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("http://host:6379", "leases_url"), ("valkey://127.0.0.1:1/0", "leases_down")]
+)
+def test_a_store_of_leases_that_is_none_or_is_away_is_found(house, url, code):
+    (house.home / "leases.url").write_text(url)
+    assert codes(house) == [code]
+
+
+def test_a_store_of_leases_that_forgets_is_found_and_one_that_does_not_is_fine(house, valkey, tmp_path_factory):
+    import servers
+
+    (house.home / "leases.url").write_text(valkey.new())
+    assert codes(house) == []
+    with servers.running(servers.Valkey, durable=False) as forgetful:
+        (house.home / "leases.url").write_text(forgetful.new())
+        assert codes(house) == ["leases_unfit"]
+
+
+def test_a_disk_that_will_be_full_soon_is_found(house, monkeypatch):
+    log = house.ledger / "shards" / "w0"
+    log.mkdir(parents=True)
+    (log / f"{0:020d}.seg").write_bytes(bytes(3 << 20))
+    assert _problems.grown(house.ledger, datetime.now(UTC)) == 3 << 20
+    assert codes(house) == []
+    monkeypatch.setattr(_problems, "FREE_BYTES", 0)
+    monkeypatch.setattr(_problems, "ENOUGH_DAYS", 1 << 40)
+    assert codes(house) == ["disk_soon"]
