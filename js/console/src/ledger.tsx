@@ -76,7 +76,7 @@ async function provable(id: string): Promise<Provable> {
     try {
       return await call<Provable>("GET", `/ledger/entries/${encodeURIComponent(id)}/proof`);
     } catch (error) {
-      if (!(error instanceof Failed) || error.code !== "not_found" || tries === 16) throw error;
+      if (!(error instanceof Failed) || !["not_found", "unknown_receipt"].includes(error.code) || tries === 16) throw error;
       await new Promise((later) => setTimeout(later, 500));
     }
   }
