@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import threading
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -25,14 +30,24 @@ from isthmus.fleet import keeper, ray_cell, run
 from isthmus.fleet.cell import Cell, Pool
 from isthmus.fleet.scale import Rules
 from isthmus.fleet.watch import EngineLook
+from isthmus.gateway import replica_measures
+from isthmus.gateway.endpoint_places import EndpointPlaces
+from isthmus.gateway.replicas import Replicas
+from isthmus.routing.picker import Picker
 from isthmus.routing.probe import Board, Listed, Load
 
 NAME = "fleet"
 POOL = "local"
+HEALTH_S, GRACE_S = 1.0, 5.0
+LOOK_S = 0.5
 
 
 class Row(NamedTuple):
-    """One replica in `isthmus fleet status`. Tokens are counted since its engine started."""
+    """One replica in `isthmus fleet status`. Tokens are counted since its engine started.
+
+    `inside`, `hit` (share of prompt blocks believed cached, 0 to 1) and `ttft` (mean, seconds) are what this machine's
+    gateway has seen; 0 without one.
+    """
 
     replica: str
     model: str
@@ -43,6 +58,9 @@ class Row(NamedTuple):
     kv: float
     prompt: float
     made: float
+    inside: int
+    hit: float
+    ttft: float
 
 
 app = typer.Typer(no_args_is_help=True)
@@ -99,14 +117,18 @@ def status(
         print(msgspec.json.encode([row._asdict() for row in look(where)]).decode())
         return
     console = Console()
+    rows = look(where)
     if not watch:
-        console.print(table(where))
+        console.print(table(rows, {}, LOOK_S))
         return
     end = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: end.set())
-    with Live(table(where), console=console, auto_refresh=False) as live:
-        while not end.wait(0.5):
-            live.update(table(where), refresh=True)
+    with Live(table(rows, {}, LOOK_S), console=console, auto_refresh=False) as live:
+        at = time.monotonic()
+        while not end.wait(LOOK_S):
+            before = {each.replica: each.made for each in rows}
+            rows, since, at = look(where), at, time.monotonic()
+            live.update(table(rows, before, at - since), refresh=True)
 
 
 @app.command()
@@ -158,6 +180,46 @@ def down(as_json: Json = False) -> None:
     ended = ray_cell.end_leftovers(where)
     answer = {"stopped": running is not None, "leftovers": ended}
     print(msgspec.json.encode(answer).decode() if as_json else ("Stopped." if running else "Nothing was running."))
+
+
+@app.command()
+def endpoint_picker(
+    listen: Annotated[str, typer.Option(help="host:port for Envoy's external processing; loopback or private.")] = (
+        "127.0.0.1:9002"
+    ),
+    board_at: Annotated[Path | None, typer.Option("--board", help="The board to follow (else this cell's).")] = None,
+) -> None:
+    """Let an Envoy use the picker: the endpoint picker of the Gateway API Inference Extension. Ends with Ctrl-C."""
+    if find_spec("grpc") is None or find_spec("envoy") is None:
+        raise Refusal("usage", reason="This needs gRPC and Envoy's messages: pip install 'isthmus[extproc]'.")
+    cells.check_host(listen.rpartition(":")[0].strip("[]"), "--listen")
+    where = folder()
+    key = run.key_file(where).read_text("ascii")
+    asyncio.run(run_endpoint_picker(listen, board_at or keeper.board_file(where), key))
+
+
+async def run_endpoint_picker(listen: str, board_at: Path, key: str) -> None:
+    """Follow the board and answer Envoy, until SIGTERM or SIGINT."""
+    from isthmus.fleet import endpoint_picker as envoy
+
+    end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+    picker = Picker(SystemClock())
+    replicas = Replicas(board_at, key, picker)
+    places = EndpointPlaces(replicas, picker)
+    keeping = asyncio.create_task(replicas.keep())
+    try:
+        server, state = await envoy.listen(places, listen)
+    except RuntimeError:
+        raise Refusal("usage", reason=f"--listen: {listen} cannot be listened on; is it taken?") from None
+    print(f"Listening on {listen}", flush=True)
+    while not end.is_set():
+        await envoy.tell_health(state, ready=places.ready)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), HEALTH_S)
+    keeping.cancel()
+    await server.stop(GRACE_S)
 
 
 def one_pool(replicas: int, most: int, model: str) -> Cell:
@@ -214,26 +276,49 @@ def say(orders: keeper.Orders, as_json: bool) -> None:
 
 
 def look(where: Path) -> list[Row]:
-    """One row a replica, asked now over its own port."""
+    """One row a replica, asked now over its own port, with what gateway workers have seen of it."""
     replicas = board(where).replicas
-    seen = EngineLook(run.key_file(where).read_text("ascii"))
-    return [row(each, seen.ask(each.host, each.port, each.metrics, each.names)) for each in replicas]
+    engines = EngineLook(run.key_file(where).read_text("ascii"))
+    seen = replica_measures.joined(where, time.time())
+    return [
+        row(each, engines.ask(each.host, each.port, each.metrics, each.names), seen.get(each.name, {}))
+        for each in replicas
+    ]
 
 
-def row(listed: Listed, load: Load | None) -> Row:
+def row(listed: Listed, load: Load | None, seen: Mapping[str, float]) -> Row:
     """A replica's row; `silent` when it does not say what it is doing."""
     state = "silent" if load is None else "draining" if listed.draining else "serving"
-    seen = load or Load()
+    said = load or Load()
     address = f"{listed.host}:{listed.port}"
-    counts = (seen.running, seen.waiting, seen.kv, seen.prompt, seen.made)
-    return Row(listed.name, listed.model, address, state, *counts)
+
+    def of(name: str) -> float:
+        return seen.get(f"isthmus_replica_{name}", 0.0)
+
+    return Row(
+        replica=listed.name,
+        model=listed.model,
+        address=address,
+        state=state,
+        running=said.running,
+        waiting=said.waiting,
+        kv=said.kv,
+        prompt=said.prompt,
+        made=said.made,
+        inside=int(of("requests_inside")),
+        hit=of("prefix_cache_hits_total") / (of("prefix_cache_queries_total") or 1.0),
+        ttft=of("time_to_first_token_seconds_sum") / (of("time_to_first_token_seconds_count") or 1.0),
+    )
 
 
-def table(where: Path) -> Table:
-    """The replicas as a table for people."""
-    shown = Table("replica", "model", "address", "state", "running", "waiting", "KV", "prompt tok", "answer tok")
-    for each in look(where):
+def table(rows: Sequence[Row], before: Mapping[str, float], seconds: float) -> Table:
+    """The replicas as a table for people; tokens a second against `before`, `seconds` ago."""
+    heads = ("replica", "model", "address", "state", "inside", "running", "waiting", "KV", "hit", "TTFT s", "tok/s")
+    shown = Table(*heads, "answer tok")
+    for each in rows:
         kv = f"{each.kv:.0%}" if each.kv else "-"
-        numbers = (str(each.running), str(each.waiting), kv, f"{each.prompt:,.0f}", f"{each.made:,.0f}")
-        shown.add_row(each.replica, each.model[:24], each.address, each.state, *numbers)
+        fast = f"{max(0.0, each.made - before[each.replica]) / seconds:.1f}" if each.replica in before else "-"
+        load = (str(each.inside), str(each.running), str(each.waiting), kv)
+        worth = (f"{each.hit:.0%}", f"{each.ttft:.2f}" if each.ttft else "-", fast, f"{each.made:,.0f}")
+        shown.add_row(each.replica, each.model[:24], each.address, each.state, *load, *worth)
     return shown

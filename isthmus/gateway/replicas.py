@@ -355,6 +355,10 @@ class Replicas:
             if watch is not None:
                 watch.produced(asyncio.get_running_loop().time())
 
+    def addresses(self) -> dict[str, str]:
+        """host:port of every listed replica, by name."""
+        return {name: f"{each.host}:{each.port}" for name, each in self._listed.items()}
+
     def suspect(self, name: str) -> None:
         """A request to `name` failed: nothing goes there until a probe is answered."""
         watch = self._watches.get(name)

@@ -120,7 +120,7 @@ class PrefixIndex:
         """When the prefixes were last used that go next from a full replica `number`; nothing while it has room."""
         held = self._held[number]
         room = self._room[number]
-        if len(held) + (room >> 10) < room:
+        if len(held) + (room >> 12) < room:
             return []
         return [*islice(held.values(), 0, VICTIMS, VICTIMS // 4)]
 
@@ -136,7 +136,7 @@ class PrefixIndex:
         held = self._held[number]
         room = self._room[number]
         # A few more than must go: a dict looks through the places of those that went before it finds its first.
-        over = len(held) - room + (room >> 10)
+        over = len(held) - room + (room >> 12)
         gone = []
         for key in held:
             if not over:
