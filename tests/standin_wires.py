@@ -29,6 +29,7 @@ class Speech:
         self.cut = limit is not None and len(self.pieces) > limit
         if self.cut:
             self.pieces = self.pieces[:limit]
+        self.costs = [1] * len(self.pieces)
         self.hit = hit
         self.prompt = prompt
         self.thought = 1 if reasoning else 0
@@ -128,7 +129,7 @@ class Chat:
         deltas = [({"role": "assistant", "content": ""}, 0)]
         if speech.reasoning:
             deltas.append(({"reasoning_content": speech.reasoning}, 1))
-        deltas += [({"content": piece}, 1) for piece in speech.pieces]
+        deltas += [({"content": piece}, cost) for piece, cost in zip(speech.pieces, speech.costs, strict=True)]
         for index, call in enumerate(speech.calls):
             named = {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": ""}}
             deltas.append(({"tool_calls": [{"index": index, **named}]}, 0))

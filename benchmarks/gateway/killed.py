@@ -46,14 +46,17 @@ def main() -> int:
     rows = {
         "streams": found.streams,
         "answered to the end, by the next lawful route": found.answered,
+        "begun by one, continued by the next (asked for by half)": found.continued,
         "ended in a typed error event": found.interrupted,
         "refused with a typed error, nothing shown": found.refused,
         "calls to partners per stream": f"{calls:.3f}",
         "receipts": found.receipts,
-        "tokens billed by the partner's count": found.billed,
-        "tokens on the partner's meter for these": found.metered,
-        "receipts with an estimate, marked": found.estimated,
-        "tokens of those, billed / metered": f"{found.billed_estimated} / {found.metered_estimated}",
+        "bills from the partner's own count": found.counted_by_partner,
+        "bills counted here, marked as estimated": found.counted_here,
+        "tokens billed": found.billed,
+        "tokens of attempts that showed nothing, noted beside": found.beside,
+        "tokens in all receipts": found.billed + found.beside,
+        "tokens on the partners' meters": found.metered,
         "wrong": len(found.bad),
     }
     print("| | |\n|---|---:|")

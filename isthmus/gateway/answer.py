@@ -12,8 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from isthmus.core.decision import Decision, Plan
-from isthmus.core.exchange import Exchange
-from isthmus.core.wire import KNOWN_SAID, Answer, Origin, Said
+from isthmus.core.exchange import Before, Exchange
+from isthmus.core.wire import KNOWN_SAID, Answer, FirstPart, Origin, Said
 from isthmus.partners.finish import finish
 from isthmus.policy.estimate import hear
 
@@ -42,7 +42,12 @@ def origin(ex: Exchange) -> Origin:
         masked=ex.masks,
         blocked=ex.blocked,
         dropped=ex.dropped or msgspec.UNSET,
+        continued=msgspec.UNSET if ex.before is None else _first_part(ex.before),
     )
+
+
+def _first_part(before: Before) -> list[FirstPart]:
+    return [FirstPart(before.route, before.badge, before.characters)]
 
 
 def header_lines(ex: Exchange) -> bytes:
@@ -192,8 +197,9 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
         call.index = index
     ex.usage = answer.usage
     if ex.usage is None:
-        for text in texts(choice.message).values():
-            hear(ex, text)
+        ex.heard = [(channel, [text]) for channel, text in texts(choice.message).items()]
+        for _, pieces in ex.heard:
+            hear(ex, pieces[0])
     ex.finish = finish(choice.finish_reason)
     if answer.foreign:
         body = only_known(body, "message")
@@ -250,7 +256,7 @@ def only_known(raw: bytes, place: str) -> bytes:
 def splice(body: bytes, ex: Exchange) -> bytes:
     """`body`, a JSON object, with `"isthmus": {...}` as its last member."""
     end = -1 if body[-1] == _BRACE else len(body.rstrip()) - 1
-    if ex.masks or ex.blocked or ex.dropped:
+    if ex.masks or ex.blocked or ex.dropped or ex.before:
         return b'%b,"isthmus":%b}' % (body[:end], msgspec.json.encode(origin(ex)))
     made = seal(ex)
     return b'%b,"isthmus":%b%b%b}' % (body[:end], made.before, ex.id.encode(), made.after)

@@ -60,6 +60,7 @@ class Standing:
         "asked",
         "caller",
         "consent_id",
+        "continues",
         "decision",
         "keys",
         "label_at",
@@ -80,6 +81,7 @@ class Standing:
         self.language = ""
         self.label_at = ""
         self.resume = False
+        self.continues = False
 
     def read(self, request: Request) -> Asked:
         """Read the headers; what is not for the decision (consent, language, label) is kept for each Exchange.
@@ -115,6 +117,9 @@ class Standing:
                 case b"isthmus-resume":
                     _one_of(word, ("0", "1"), "isthmus-resume")
                     self.resume = word == "1"
+                case b"isthmus-continue":
+                    _one_of(word, ("0", "1"), "isthmus-continue")
+                    self.continues = word == "1"
                 case b"isthmus-priority":
                     pass  # weighed by gateway.admission, before anything else
                 case _:
@@ -133,6 +138,7 @@ class Standing:
         ex.language = self.language
         ex.label_at = self.label_at
         ex.resume = self.resume
+        ex.continues = self.continues
 
 
 def _check_media(headers: dict[bytes, bytes]) -> None:

@@ -14,9 +14,11 @@ from isthmus.core import operator as operator_facts
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Question
+from isthmus.gateway.continuing import go_on
+from isthmus.gateway.hedging import chosen
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
-from isthmus.gateway.relay import Corridor, attempt
+from isthmus.gateway.relay import Corridor
 from isthmus.gateway.resume import Replays
 from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
@@ -156,7 +158,8 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         quota=quota,
         meter=Meter(Path(settings.home) / "run", settings.shard, clock),
         asked={},
-        attempt=attempt,
+        attempt=chosen(law.house.operator.hedge),
+        go_on=go_on,
         replays=Replays(clock.monotonic, settings.shard),
         shard=settings.shard,
         durable=law.house.operator.ledger.ack == "durable",
@@ -202,4 +205,5 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}
+    corridor.attempt = chosen(law.house.operator.hedge)
     corridor.durable = law.house.operator.ledger.ack == "durable"

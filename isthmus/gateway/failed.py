@@ -8,6 +8,7 @@ from math import ceil
 from isthmus.core.decision import Route
 from isthmus.core.errors import Refusal
 from isthmus.gateway.deadlines import BACK_S, retry_after
+from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import Answer
 from isthmus.gateway.ways import Way
 
@@ -24,6 +25,16 @@ class RouteFailed(Exception):
         self.outcome = outcome
         self.refusal = refusal
         self.transport = transport  # the address itself failed, whatever was asked of it
+        self.taken = False  # the partner had begun to answer, and bills what it read
+
+
+class Broke(Exception):
+    """A stream of which something was shown broke off, and its caller wants another route to go on with it."""
+
+    def __init__(self, stream: Stream, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.stream = stream
+        self.refusal = refusal
 
 
 def failed(route: Route, word: str) -> RouteFailed:

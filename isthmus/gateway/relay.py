@@ -19,13 +19,13 @@ from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
 from isthmus.core.errors import TABLE, Refusal
-from isthmus.core.exchange import Attempt, Caller, Exchange
+from isthmus.core.exchange import Attempt, Caller, Exchange, Spent
 from isthmus.core.wire import decode_ask
-from isthmus.gateway import answer
+from isthmus.gateway import answer, spent
 from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
-from isthmus.gateway.failed import RouteFailed, failed, judge
+from isthmus.gateway.failed import Broke, RouteFailed, failed, judge
 from isthmus.gateway.head import Request
 from isthmus.gateway.late import Late
 from isthmus.gateway.measured import Meter
@@ -60,6 +60,10 @@ _FAILED = 500  # statuses from here on are failures of Isthmus or of a route, no
 Sender = Callable[..., Awaitable[tuple[Answer | str, Stream | None]]]
 
 
+# go_on(corridor, exchange, plans, what broke off, when it began, request, door) -> whether the connection may be kept
+GoneOn = Callable[
+    ["Corridor", Exchange, "tuple[Plan, ...]", Broke, float, Request, Door], Coroutine[object, object, bool]
+]
 # attempt(corridor, exchange, plan, request, door, voice) -> whether the connection may be kept
 Attempted = Callable[["Corridor", Exchange, Plan, Request, Door, "Voice | None"], Coroutine[object, object, bool]]
 
@@ -84,6 +88,7 @@ class Corridor(msgspec.Struct):
     news: News
     asked: dict[Asked, Decision]
     attempt: Attempted
+    go_on: GoneOn
     replays: Replays
     shard: str
     durable: bool
@@ -126,6 +131,8 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
             # A mistake of ours: the caller hears of it, the log has its place.
             keep_alive = fail(c, ex, request, door, voice)
         if ex is not None:
+            if ex.usage is None and ex.heard is not None:
+                await spent.last(ex, c.quota.prices)
             c.quota.settle(ex)  # 10 settle: what was reserved and not used goes back
             receipt = compose(ex, c.clock)
             if door.late is None:
@@ -171,10 +178,13 @@ async def pursue(
             failure = sent = failed.refusal
             if failed.transport:
                 broken = (*broken, (plan.route.host, plan.route.port))
-            record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started)
+            cost = await spent.attempt(ex, c.quota.prices) if failed.taken else None
+            record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started, cost)
             c.breakers.failed(plan.route.name, failed.rest)
+        except Broke as broke:
+            return await c.go_on(c, ex, plans, broke, started, request, door)
         else:
-            conclude(c, ex, plan, c.clock.monotonic() - started)
+            conclude(c, ex, ex.plan or plan, c.clock.monotonic() - started)
             return keep_alive
     raise failure or Refusal("internal", receipt=ex.id)
 
@@ -298,8 +308,8 @@ def conclude(c: Corridor, ex: Exchange, plan: Plan, seconds: float) -> None:
         c.breakers.failed(plan.route.name)
 
 
-def record(ex: Exchange, plan: Plan, outcome: str, code: str, seconds: float) -> None:
-    ex.attempts.append(Attempt(plan.route.name, outcome, code, int(seconds * 1e6)))
+def record(ex: Exchange, plan: Plan, outcome: str, code: str, seconds: float, cost: Spent | None = None) -> None:
+    ex.attempts.append(Attempt(plan.route.name, outcome, code, int(seconds * 1e6), cost or msgspec.UNSET))
 
 
 async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door, voice: Voice | None) -> bool:
@@ -314,6 +324,8 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     ex.dropped = dropped(way, ex, route)
     wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
     got, stream = await c.fleets.get(route.host, send)(c, ex, plan, wire, request, door, voice)
+    if stream is not None and ex.usage is None and stream.committed:
+        await spent.settle(ex, c.quota.prices)
     if isinstance(got, str):
         if stream is None:
             raise failed(route, got)
@@ -405,13 +417,21 @@ def end_stream(c: Corridor, ex: Exchange, stream: Stream, route: Route, word: st
         late = failed(route, word or "lost")
         if word == "timeout" and stream.connection is not None and stream.connection.started:
             late.transport = False  # its address answers: the model is slow
+        late.taken = stream.connection is not None and stream.connection.taken
         raise late
     refusal = stream.failure or failed(route, word).refusal
+    if ex.continues:
+        raise Broke(stream, refusal)
+    end_broken(c, ex, stream, refusal)
+    return True
+
+
+def end_broken(c: Corridor, ex: Exchange, stream: Stream, refusal: Refusal) -> None:
+    """End a stream of which something was shown: a typed error event that says what it cost."""
     ex.outcome = "interrupted"
     ex.refusal_code = refusal.code
     c.quota.settle(ex)  # here, so that the event can say what it cost
     stream.fail(refusal)
-    return True
 
 
 def fail(c: Corridor, ex: Exchange | None, request: Request, door: Door, voice: Voice | None) -> bool:

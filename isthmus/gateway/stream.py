@@ -41,8 +41,9 @@ class Stream:
     """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
 
     __slots__ = (
-        "__weakref__", "_chunked", "_dialect", "_door", "_events", "_ex", "_lifecycle", "_now", "_plan", "_template",
-        "_waiting", "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays", "voice",
+        "__weakref__", "_chunked", "_dialect", "_door", "_events", "_ex", "_heard", "_lifecycle", "_now", "_plan",
+        "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays",
+        "voice",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +55,8 @@ class Stream:
         self._dialect = dialect
         self._chunked = chunked
         self._now = now
+        self._heard: list[tuple[str, list[str]]] = []
+        ex.heard = self._heard  # what the partner said, should its own count never come
         self._events = sse.EventReader()
         self.connection: Connection | None = None  # to be cut when the stream must end early
         self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
@@ -67,6 +70,25 @@ class Stream:
         self.committed = False
         self.done = False
         self.failure: Refusal | None = None
+
+    def rejoin(self, plan: Plan, dialect: ModuleType, reader: EventReader | None) -> None:
+        """Another partner goes on with the sentence: what it says passes the same stages, in the state they are in."""
+        self._plan = plan
+        self._dialect = dialect
+        self.reader = reader
+        self._events = sse.EventReader()
+        self._heard = self._ex.heard = []
+        self.done = False
+        self.failure = None
+
+    def adopt(self, ex: Exchange) -> None:
+        """The same exchange, from here on in another object."""
+        self._ex = ex
+
+    @property
+    def ending(self) -> bool:
+        """Whether the partner has said why its answer ended: there is nothing left to go on with."""
+        return self._waiting is not None
 
     # -- from the partner ------------------------------------------------------------------------------------
 
@@ -190,6 +212,7 @@ class Stream:
         for stage in self._plan.on_event:
             released = stage(ex, channel, released, False)
         hear(ex, released)
+        self._heard.append((channel, pieces))
         if ex.blocked:
             self._hold_finish(events[-1], {channel: released})
         elif released == text:
@@ -212,6 +235,8 @@ class Stream:
         """Every other event: a role, a tool call, several channels at once, the finish."""
         ex = self._ex
         said = choice.delta
+        if _says(said):
+            self._heard.extend((channel, [text]) for channel, text in answer.texts(said).items())
         changed = answer.apply(ex, self._plan, said, last=False) if self._plan.on_event else {}
         if choice.finish_reason is not None:
             ex.finish = finish(choice.finish_reason)

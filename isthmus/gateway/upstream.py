@@ -235,6 +235,11 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._between
 
     @property
+    def taken(self) -> bool:
+        """Whether a stream's answer has begun: the partner has read the question, and bills it."""
+        return self._streaming
+
+    @property
     def reusable(self) -> bool:
         return not self._closed and self._done is None and self._keep
 

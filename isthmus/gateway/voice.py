@@ -33,6 +33,12 @@ class Voice(Withheld):
         self._writer: Any = None
         self.receipt = ""
 
+    def twin(self) -> Voice:
+        """The same request in the same wire, for an attempt beside this one; neither has said anything yet."""
+        twin = Voice(self._door, self._memory)
+        twin._asked, twin._tenant, twin.receipt = self._asked, self._tenant, self.receipt
+        return twin
+
     def read(self, body: bytes, ex: Exchange) -> bytes:
         """The caller's body as a chat.completions body. Raises Refusal."""
         self._asked = body

@@ -197,8 +197,22 @@ class Quota:
         ex.reserved = None
         cells = self._cells
         actual = (1, tokens, micros, 0) if tokens or ex.outcome == "answered" else _NOTHING
+        if ex.before is not None:
+            actual = (0, tokens, micros, 0)  # its first part was counted as the request (see `part`)
         for lease, amount, unit in held:
             cells[lease.slot] += actual[unit] - amount
+            lease.open -= 1
+
+    def part(self, ex: Exchange) -> None:
+        """The first part of an answer is over and another route may go on with it: what it cost is counted now.
+
+        What the exchange reserved goes back; it may reserve again, for the rest.
+        """
+        tokens, micros = money.charge(ex, self.prices)
+        held, ex.reserved = ex.reserved, None
+        actual = (1, tokens, micros, 0)
+        for lease, amount, unit in held or ():
+            self._cells[lease.slot] += actual[unit] - amount
             lease.open -= 1
 
     def release(self, ex: Exchange) -> None:

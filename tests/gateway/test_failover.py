@@ -38,13 +38,15 @@ def test_killed_streams_end_in_words_and_are_billed_once_to_the_token(partners):
     finally:
         partners._net = net
     assert not found.bad
-    assert found.answered + found.interrupted + found.refused == found.receipts == STREAMS
-    assert found.billed == found.metered
+    assert found.answered + found.continued + found.interrupted + found.refused == found.receipts == STREAMS
+    assert found.billed + found.beside == found.metered
+    assert found.counted_here
+    assert found.continued
     assert found.calls <= 1.2 * STREAMS
 
 
 def test_a_usage_count_of_a_route_that_showed_nothing_is_nobodys(partners):
-    net, partners._net = partners._net, KilledNet(partners.loop, partners.clock)
+    net, partners._net = partners._net, KilledNet(partners)
     try:
         house = partners.fresh()
         house.net.kill = lambda length: 0 if house.net.meter else 700  # after a first event that has usage, no content
@@ -53,6 +55,9 @@ def test_a_usage_count_of_a_route_that_showed_nothing_is_nobodys(partners):
         partners._net = net
     assert heard.status == 502
     assert (house.receipt.usage, house.receipt.cost) == (None, "")
+    (first, *_) = house.receipt.attempts
+    assert first.spent.usage.total_tokens == house.net.meter[0].tokens > 0
+    assert not first.spent.billed
 
 
 def test_when_everybody_fails_calls_stay_within_a_fifth_of_the_requests(house, monkeypatch):
