@@ -153,7 +153,8 @@ class Telemetry:
                 self._span(_decode(payload))
 
     def close(self) -> None:
-        """Send what is left, within the exporter's own time limits."""
+        """Send what is left, within the exporter's own time limits. Raises OSError."""
+        self.look()
         self._tracers.shutdown()
         self._meters.shutdown()
 

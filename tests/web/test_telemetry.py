@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
+import sys
 import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="isthmus[otel] is not installed")
-
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from isthmus import control
 from isthmus.core import measures
@@ -28,64 +24,17 @@ from isthmus.ledger.segments import Ledger
 from isthmus.web import telemetry
 from isthmus.web.telemetry import ATTRIBUTES, Telemetry, wanted
 
+sys.path.insert(0, str(Path(__file__).parent))
+from receiver import Receiver
+
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1000)
-TYPES = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
-
-
-class Receiver(ThreadingHTTPServer):
-    """An OTLP receiver: every body as it came, and decoded."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.raw = []
-        self.got = []
-
-    @property
-    def spans(self):
-        return [
-            s
-            for got in self.got
-            if hasattr(got, "resource_spans")
-            for r in got.resource_spans
-            for scope in r.scope_spans
-            for s in scope.spans
-        ]
-
-    @property
-    def metrics(self):
-        """The newest of each name."""
-        return {
-            m.name: m
-            for got in self.got
-            if hasattr(got, "resource_metrics")
-            for r in got.resource_metrics
-            for scope in r.scope_metrics
-            for m in scope.metrics
-        }
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
-        assert self.headers["content-type"] == "application/x-protobuf"
-        self.server.raw.append(body)
-        self.server.got.append(TYPES[self.path].FromString(body))
-        self.send_response(200)
-        self.send_header("content-type", "application/x-protobuf")
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *words):
-        """Quiet."""
 
 
 @pytest.fixture
 def receiver(monkeypatch):
     server = Receiver()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
