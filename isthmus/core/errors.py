@@ -98,6 +98,12 @@ TABLE: dict[str, Row] = {
     "content_blocked": Row(
         400, _LAW, 3, "This question cannot be processed here (category {category}). Rephrase it. {reason}"
     ),
+    "tool_not_allowed": Row(
+        403, "permission_error", 4, "Tool number {place} is not one that this key may use. Leave it out, or ask its owner."
+    ),
+    "not_judged": Row(
+        503, _LAW, 3, "The question could not be judged in time by {judge}, and nothing passes unjudged. Try again."
+    ),
     "suspended": Row(
         403, _LAW, 3, "This person is suspended until {until}, after repeated forbidden questions ({reason})."
     ),
