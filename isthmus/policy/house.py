@@ -10,13 +10,16 @@ from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.operator import Operator
 from isthmus.policy.allow import Allowed
+from isthmus.policy.guards import Guards
+from isthmus.policy.judge import Judge
 
 
 class House(msgspec.Struct, frozen=True):
     """`consents` is the live index by id (refreshed in place). `terms` maps a taxonomy to term -> category.
 
     `minors` are the tenants whose services are directed to minors: with them an unknown age is asked, not noted.
-    `allowed` holds each tenant's exceptions from the term lists.
+    `allowed` holds each tenant's exceptions from the term lists, `guards` what tenants and keys ask beyond the law.
+    `judges` are those that may be asked, by name.
     """
 
     operator: Operator
@@ -25,3 +28,5 @@ class House(msgspec.Struct, frozen=True):
     terms: Mapping[str, Mapping[str, str]]
     minors: frozenset[str] = frozenset()
     allowed: Mapping[str, tuple[Allowed, ...]] = {}
+    guards: Guards = {}
+    judges: Mapping[str, Judge] = {}

@@ -251,7 +251,7 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
                 if "\\" not in piece:
                     hit = find(piece.encode("utf-8", "surrogatepass"), allowed)
                     if hit is not None:
-                        return _stop(ex, hit.category, piece[: hit.start], closing, channel, "")
+                        return stop(ex, hit.category, piece[: hit.start], closing, channel, "")
                     return piece if soft is None else _soften(ex, soft, channel, piece, allowed, last=True)
             pending = before = ""
             text = piece
@@ -268,7 +268,7 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
         if soft is not None:
             shown = _soften(ex, soft, channel, shown, allowed, last=last or hit is not None)
         if hit is not None:
-            return _stop(ex, hit.category, shown, closing, channel if last else "", before)
+            return stop(ex, hit.category, shown, closing, channel if last else "", before)
         return shown
 
     return on_event
@@ -307,8 +307,11 @@ def _soften(
     return "".join(out)
 
 
-def _stop(ex: Exchange, category: str, shown: str, region: str, channel: str, before: str) -> str:
-    """Nothing after `shown` leaves. A whole answer is closed here, a stream by its last piece."""
+def stop(ex: Exchange, category: str, shown: str, region: str, channel: str, before: str) -> str:
+    """Nothing after `shown` leaves. A whole answer (channel "content") is closed here, a stream by its last piece.
+
+    `before`: what was shown of it earlier, if anything.
+    """
     ex.blocked = category
     ex.finish = "content_filter"
     return shown + _close(ex, region, after=bool(shown or before)) if channel == "content" else shown

@@ -1,0 +1,29 @@
+"""What a judge is: something slower than a scan that is asked about a question before it is sent.
+
+Two kinds exist: the model beside this file (policy/attack_model), and services elsewhere (policy/services). Who asks
+them, how long it waits and what it does without an answer is in policy/judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+
+class Verdict(NamedTuple):
+    """One risk that a judge sees: its category, and what is to be done."""
+
+    category: str
+    action: Literal["block", "flag"]
+
+
+class JudgeError(Exception):
+    """A judge did not answer, or not in its own words. It carries no content."""
+
+
+class Judge(Protocol):
+    """Asked for one question's texts at a time; any number of questions at once."""
+
+    async def judge(self, texts: Sequence[str]) -> list[Verdict]:
+        """What it sees in `texts`. Raises JudgeError."""
+        ...
