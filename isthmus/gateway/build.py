@@ -29,7 +29,7 @@ from isthmus.ledger.segments import Ledger
 from isthmus.partners import load as partner_files
 from isthmus.partners import prices
 from isthmus.partners.schema import Partner, doing
-from isthmus.policy import allow, term_lists
+from isthmus.policy import allow, guards, judges, term_lists
 from isthmus.policy.compile import Table
 from isthmus.policy.house import House
 from isthmus.policy.keys import KeyRing
@@ -76,6 +76,7 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
     """Region files, partner files and operator facts, compiled. Raises Refusal bad_law naming the place."""
     operator = operator_facts.load(Path(settings.home) / "operator.toml")
     home = Path(settings.home)
+    asked = guards.load(home)
     house = House(
         operator=operator,
         clock=clock,
@@ -83,6 +84,8 @@ def read_law(settings: Settings, clock: Clock, consents: dict[str, Consent]) -> 
         terms=term_lists.load(home),
         minors=frozenset(operator.minors),
         allowed=allow.load(home),
+        guards=asked,
+        judges=judges.load(home, asked, os.environ),
     )
     partners = name_local_model(partner_files.load(own=home / "partners"), settings.model)
     table = Table.build(
