@@ -38,7 +38,7 @@ from isthmus.web.admin.law import PACKAGED, LawStore
 from isthmus.web.admin.office import Office
 from isthmus.web.admin.store import Store
 from isthmus.web.telemetry import Telemetry, wanted
-from isthmus.worker import forbid_core_dumps, given, report, tls
+from isthmus.worker import forbid_core_dumps, given, report, tls, watched
 
 SHARD = "admin"
 LOOK_SECONDS = 2.0
@@ -67,7 +67,11 @@ def main() -> None:
     """Run until told to end."""
     settings = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings)
     forbid_core_dumps()
-    uvloop.run(run(settings))
+    try:
+        uvloop.run(run(settings))
+    except Refusal as refusal:
+        log.say_refusal("control_not_started", refusal)
+        sys.exit(refusal.row.exit)
 
 
 def open_office(settings: Settings, clock: Clock) -> Office:
