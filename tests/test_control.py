@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import sys
+
+import msgspec
 import pytest
 
 from isthmus import control
@@ -40,6 +44,20 @@ def test_a_token_file_that_opens_nothing_is_made_anew(made):
     kept.write_text("isa_00000000_lost")
     control.bootstrap(office.home, office.store)
     assert office.store.by_token(kept.read_text()).role == "owner"
+
+
+def test_a_file_that_cannot_be_used_is_named_and_ends_the_process(made, tmp_path, monkeypatch, capsys):
+    office, settings = made
+    office.ledger.close()
+    (office.home / "oidc.toml").write_text("issuer = 7")
+    (tmp_path / "control.json").write_bytes(msgspec.json.encode(settings))
+    monkeypatch.setattr(sys, "argv", ["control", str(tmp_path / "control.json")])
+    with pytest.raises(SystemExit) as ended:
+        control.main()
+    assert ended.value.code == 2
+    said = json.loads(capsys.readouterr().err)
+    assert said["event"] == "control_not_started"
+    assert said["reason"].startswith("oidc.toml cannot be used:")
 
 
 def test_one_node_alone_votes_and_puts_a_version_in_force(made):
