@@ -113,12 +113,14 @@ async def run(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     sent = telemetry(office)
-    chores = [
-        loop.create_task(every(SWEEP_SECONDS, doors.sweep)),
-        loop.create_task(regularly(LOOK_SECONDS, office.look)),
-        loop.create_task(regularly(LAW_SECONDS, lambda: keep_law(office, settings))),
-        *([] if sent is None else [loop.create_task(regularly(LOOK_SECONDS, sent.look))]),
-    ]
+    todo = {
+        "doors": lambda: every(SWEEP_SECONDS, doors.sweep),
+        "look": lambda: regularly(LOOK_SECONDS, office.look),
+        "law": lambda: regularly(LAW_SECONDS, lambda: keep_law(office, settings)),
+    }
+    if sent is not None:
+        todo["telemetry"] = lambda: regularly(LOOK_SECONDS, sent.look)
+    chores = [loop.create_task(watched(name, chore, stop)) for name, chore in todo.items()]
     if settings.ready:
         await loop.run_in_executor(None, Path(settings.ready).touch)
     await stop.wait()
