@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -32,6 +34,7 @@ from isthmus.device import catalogue
 from isthmus.device.store import Store
 
 USERS, TOKENS, MODEL = 6, 24, "private"
+ROLL_S = 240.0
 TOPICS = ("bread", "rivers", "clocks", "snow", "bridges", "tea", "maps", "lamps")
 
 
@@ -150,12 +153,41 @@ async def roll(house: House) -> dict[str, object]:
     old = {each["port"] for each in house.replicas()}
     copy = house.home / "run" / "another.gguf"
     shutil.copyfile(smollm2(house.home), copy)
+    steps: list[str] = []
+    start = time.monotonic()
+    least = len(old)
+
+    def done() -> bool:
+        nonlocal least
+        serving = [each["model"] == copy.name for each in house.replicas() if not each["draining"]]
+        least = min(least, len(serving))
+        told = f"{len(serving) - sum(serving)} old + {sum(serving)} new"
+        if not steps or not steps[-1].endswith(told):
+            steps.append(f"{time.monotonic() - start:.0f} s: {told}")
+        return _rolled(house, old)
+
     async with Crowd(house) as crowd:
         await asyncio.sleep(2)
         await asyncio.to_thread(house.order, "roll", "local", str(copy))
-        seconds = await until(lambda: _rolled(house, old), 150)
+        start = time.monotonic()
+        seconds = await until(done, ROLL_S)
         await asyncio.sleep(2)
-    return {**crowd.row(), "change s": seconds}
+    return {**crowd.row(), "change s": seconds, "serving at least": least, "steps": steps}
+
+
+async def scale(house: House) -> dict[str, object]:
+    """Load raises one replica to three, calm lowers them to one."""
+    async with Crowd(house, 12) as crowd:
+        up = await until(lambda: serving(house) == MOST, 120)
+        most = serving(house)
+        await asyncio.sleep(2)
+    down = await until(lambda: serving(house) == 1, 120)
+    return {**crowd.row(), "replicas": [1, most, serving(house)], "up s": up, "down s, calm included": down}
+
+
+def serving(house: House) -> int:
+    """Replicas that take new requests."""
+    return sum(not each["draining"] for each in house.replicas())
 
 
 def _rolled(house: House, old: set[int]) -> bool:
@@ -201,19 +233,47 @@ def smollm2(home: Path) -> Path:
 
 
 SCENARIOS = {"kill": kill, "hang": hang, "head": head, "roll": roll}
+MOST = 3
+ELASTIC = f"""[pool.local]
+model = "smollm2-135m"
+threads = 1
+rules = {{ least = 1, most = {MOST}, tokens = 2048.0, start_s = 10.0, calm_s = 10.0 }}
+"""
+
+
+@contextlib.contextmanager
+def elastic(home: Path) -> Iterator[None]:
+    """A fleet.toml that lets load change the number of replicas. Raises FileExistsError where there is one."""
+    path = home / "fleet.toml"
+    with path.open("x") as file:
+        file.write(ELASTIC)
+    try:
+        yield
+    finally:
+        path.unlink()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.faults", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="ISTHMUS_HOME with fetched models")
-    parser.add_argument("--only", nargs="*", default=[*SCENARIOS], help="scenarios to run")
+    parser.add_argument("--only", nargs="*", default=[*SCENARIOS, "scale"], help="scenarios to run")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
     table = {}
-    with running(given.home.absolute(), 3) as house:
-        for name in given.only:
-            table[name] = {**asyncio.run(SCENARIOS[name](house)), "load of the machine": busy()}
-            print(name, json.dumps(table[name]), file=sys.stderr if given.json else sys.stdout, flush=True)
+    home = given.home.absolute()
+
+    def run(name: str, house: House) -> None:
+        scenario = scale if name == "scale" else SCENARIOS[name]
+        table[name] = {**asyncio.run(scenario(house)), "load of the machine": busy()}
+        print(name, json.dumps(table[name]), file=sys.stderr if given.json else sys.stdout, flush=True)
+
+    if wanted := [name for name in given.only if name != "scale"]:
+        with running(home, 3) as house:
+            for name in wanted:
+                run(name, house)
+    if "scale" in given.only:
+        with elastic(home), running(home, 1) as house:
+            run("scale", house)
     if given.json:
         print(json.dumps(table))
 
