@@ -18,6 +18,7 @@ from isthmus.core.exchange import Caller, Exchange
 from isthmus.core.sse import DONE, EventReader
 from isthmus.core.wire import decode_ask
 from isthmus.partners.finish import OPENAI, finish
+from isthmus.partners.schema import Habits
 
 SECONDS = 60.0
 READ = 64 << 10
@@ -56,7 +57,7 @@ class Said(msgspec.Struct):
 def run(route: Route, secret: str, told: Callable[[str], None]) -> list[Finding]:
     """Every check against `route`. `told` hears the name of each before it runs."""
     found = []
-    for name, (question, must) in CHECKS.items():
+    for name, (question, must) in checks(route).items():
         told(name)
         try:
             said = ask(route, secret, question)
@@ -71,6 +72,17 @@ def run(route: Route, secret: str, told: Callable[[str], None]) -> list[Finding]
         seen = f"HTTP {said.status}, {said.finish or said.word or '-'}, {said.prompt}+{said.completion} tokens"
         found.append(Finding(name, not missing, missing or seen))
     return found
+
+
+def checks(route: Route) -> dict[str, tuple[dict[str, Any], Callable[[Said], str]]]:
+    """The questions for this route by name, and what is missing of each answer ("": nothing)."""
+    if not route.facts.get("prefill"):
+        return CHECKS
+    habits: Habits = route.facts.get("habits") or Habits()
+    begun: dict[str, Any] = {"role": "assistant", "content": _BEGUN}
+    if habits.prefill:
+        begun[habits.prefill] = True
+    return {**CHECKS, "continued": ({"messages": [*_COUNT, begun], "max_tokens": 16}, _continued)}
 
 
 def ask(route: Route, secret: str, question: dict[str, Any]) -> Said:
@@ -187,6 +199,11 @@ def _limited(said: Said) -> str:
     return _answered(said) or ("" if said.finish == "length" else f"it ended in {said.finish}, not length")
 
 
+def _continued(said: Said) -> str:
+    wrong = "" if said.text else _answered(said) or "no text came"
+    return wrong or ("it began anew instead of going on" if said.text.lstrip().startswith("1,") else "")
+
+
 def _unknown(said: Said) -> str:
     if said.status == 200:
         return "a model that does not exist answered"
@@ -195,6 +212,7 @@ def _unknown(said: Said) -> str:
 
 _HELLO = [{"role": "user", "content": "Say hello in one word."}]
 _COUNT = [{"role": "user", "content": "Count from 1 to 200, with commas."}]
+_BEGUN = "1, 2, 3, "
 _WEATHER: dict[str, Any] = {
     "messages": [{"role": "user", "content": "What is the weather in Paris? Use the tool."}],
     "tools": [TOOL],

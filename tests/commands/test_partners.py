@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from isthmus import cli
+from isthmus.commands import _partner_check
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from standin import StandIn
@@ -98,6 +100,28 @@ def test_the_conformance_set_passes_on_every_wire(isthmus, folder, service, dial
     assert [each for each in findings if not each["ok"]] == []
     assert (route, len(findings), done.code) == ("played/wire-model", 7, 0)
     assert any("secret-key" in value for value in service.heads[-1].values())
+
+
+@pytest.mark.parametrize(("habit", "field"), [("", None), ("partial", "partial"), ("prefix", "prefix")])
+def test_a_model_that_continues_an_answer_is_asked_to_do_so_in_its_own_words(
+    isthmus, folder, tmp_path, service, habit, field
+):
+    where = folder("openai_chat")
+    file = tmp_path / "played.toml"
+    own = file.read_text("utf-8").replace("[endpoint", f'habits = {{prefill="{habit}"}}\n[endpoint', 1)
+    file.write_text(f"{own.rstrip()}\nprefill = true\n", "utf-8")
+    done = isthmus("partners", "check", "played", "--partners", where, "--json")
+    (findings,) = json.loads(done.out).values()
+    assert (findings[-1]["check"], findings[-1]["ok"], len(findings)) == ("continued", True, 8)
+    last = service.seen[-1]["messages"][-1]
+    assert (last["role"], last.get(field)) == ("assistant", True if field else None)
+
+
+def test_a_model_that_begins_anew_does_not_continue():
+    said = _partner_check.Said(200, text="1, 2, 3", finish="stop", prompt=1, completion=1, done=True)
+    assert "anew" in _partner_check._continued(said)
+    assert not _partner_check._continued(msgspec.structs.replace(said, text="4, 5"))
+    assert _partner_check._continued(msgspec.structs.replace(said, text=""))
 
 
 def test_a_service_that_is_not_there_fails_each_check(isthmus, folder):
