@@ -1,6 +1,6 @@
 """Do models keep placeholders? Masked prompts through a local model, and what came back.
 
-    python -m benchmarks.guard.placeholders [--count N] [--seed S] [--minutes M] [--json]
+    python -m benchmarks.guard.placeholders [--count N] [--seed S] [--minutes M] [--json] [--write]
 
 Each prompt holds one to three private details (the generator of tests/policy/generator.py), is masked as a question to
 a partner is, and asks for something that keeps them: polish, translate, list, reply, JSON. Per prompt:
@@ -32,7 +32,9 @@ from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.privacy import masked
 
 ROOT = Path(__file__).parents[2]
-SLOTS = 8
+PAGE = ROOT / "docs" / "placeholders.md"
+SLOTS = 4
+PATIENCE_S = 1800  # on a busy machine an answer may wait for its turn
 TASKS = {
     "zh": (
         "请把下面的话改得更礼貌，保留所有信息：\n{}",
@@ -107,7 +109,7 @@ def ask(engine: LocalEngine, prompt: str) -> str:
         json.dumps(body).encode(),
         {"Content-Type": "application/json", "Authorization": f"Bearer {engine.key}"},
     )
-    with urllib.request.urlopen(request, timeout=300) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
         return json.load(reply)["choices"][0]["message"]["content"]
 
 
@@ -172,6 +174,27 @@ def report(rows: list[dict]) -> dict:
     }
 
 
+def page(rows: list[dict], asked: argparse.Namespace) -> str:
+    """docs/placeholders.md: what the page says, and one line a task."""
+    lines = [
+        PAGE.read_text("utf-8").partition("| task |")[0] + "| task | prompts | sign by sign | intact or restorable |"
+    ]
+    lines[0] += " damaged | left out | wrongly restored |"
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(row["sent"].partition("\n")[0], []).append(row)
+    lines += [_line(task, report(group)) for task, group in groups.items()]
+    lines += [_line(f"**all**, {asked.model}, seed {asked.seed}", report(rows)), ""]
+    return "\n".join(lines)
+
+
+def _line(task: str, figures: dict) -> str:
+    number, *shares, damaged, left, wrong = figures.values()
+    told = " | ".join(f"{share:.1%}" for share in shares)
+    return f"| {task} | {number} | {told} | {damaged} | {left} | {wrong} |"
+
+
 def main() -> int:
     """Run what is left, then print the figures; answers 1 below 98 %."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard.placeholders", description=__doc__)
@@ -180,9 +203,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120.0, help="end after so many minutes; 0 only prints")
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/placeholders.md")
     asked = parser.parse_args()
     (ROOT / "build").mkdir(exist_ok=True)
-    figures = report(run(asked, ROOT / "build" / f"placeholders.{asked.model}.{asked.seed}.jsonl"))
+    rows = run(asked, ROOT / "build" / f"placeholders.{asked.model}.{asked.seed}.jsonl")
+    figures = report(rows)
+    if asked.write:
+        PAGE.write_text(page(rows, asked), "utf-8")
     if asked.json:
         print(json.dumps(figures))
     else:
