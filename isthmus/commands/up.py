@@ -37,7 +37,7 @@ def command(
     tls_key: Annotated[str, typer.Option(help="The certificate's private key (PEM).")] = "",
     fleet: Annotated[int, typer.Option(help="Serve with so many replicas of the model, on Ray (isthmus[fleet]).")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document when ready.")] = False,
-    heir_fd: Annotated[int, typer.Option("--heir", hidden=True)] = -1,
+    heir_fd: Annotated[int, typer.Option("--heir", hidden=True, help="Set by `isthmus upgrade` alone.")] = -1,
 ) -> None:
     """Start everything on this machine: the local model, the gateway, the pages. Ends with Ctrl-C."""
     given = {"port": port, "host": host, "workers": workers, "model": model}
