@@ -49,7 +49,7 @@ def refuse_without_rights() -> None:
     if shutil.which("ip") is None:
         raise SystemExit("This needs the program `ip` (package iproute2) to make network namespaces.")
     if os.geteuid() != 0:
-        raise SystemExit("This makes two network namespaces, which needs root: sudo python -m benchmarks.nodes")
+        raise SystemExit("This makes two network namespaces, which only root may: run it as root.")
     name = f"isth-try-{os.getpid()}"
     tried = ip("netns", "add", name, check=False)
     if tried.returncode:
