@@ -4,9 +4,9 @@
 
 Callers ask both nodes at a fixed rate, plain and streamed, from three regions, with three keys: one without a budget,
 one whose requests run out at six tenths of the way, one whose tokens are counted. A version of the law is staged,
-previewed, activated on both nodes and rolled back; node b is killed whole and replaced on its disk; Valkey is
-killed and restarted; PostgreSQL is paused for ten seconds. All the while keys are made and revoked, with a stream running under
-each on both nodes. Partners are played by a script in each node's namespace; `ledger.ack` is "durable".
+previewed, activated on both nodes and rolled back; node b is killed whole and replaced on its disk; Valkey is killed
+and restarted; PostgreSQL is paused for ten seconds. All the while keys are made and revoked, with a stream running
+under each on both nodes. Partners are played by a script in each node's namespace; `ledger.ack` is "durable".
 The last line is one JSON document; the exit status is 1 when a receipt was lost, a budget was exceeded, an error has no
 cause, or a revocation took longer than a second.
 """
