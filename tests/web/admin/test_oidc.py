@@ -312,6 +312,26 @@ def test_every_sign_in_and_every_refusal_leaves_a_receipt(desk, console, provide
     assert "u-1" not in str(acts)
 
 
+# What the listener says to whoever shows nothing: the page and its parts, that it lives, the description, the ways to
+# sign in, and the two ends of signing in.
+OPEN = {
+    ("GET", "/"), ("GET", "/health"), ("GET", "/admin/v1/openapi.json"), ("GET", oidc.HERE), ("GET", f"{oidc.HERE}/login"),
+}  # fmt: skip
+
+
+def test_a_stranger_gets_nothing_from_any_route_by_any_method_but_what_is_named(console):
+    answered = set()
+    for route in console.app.routes:
+        path = route.path.replace("{id}", "x").replace("{version}", "0123456789ab").replace("{name}", "nothing")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+            answer = console.request(method, path.replace("{path:path}", "nothing"), json={})
+            if answer.status_code not in (401, 403, 404, 405):
+                answered.add((method, path))
+    assert answered == OPEN | {("POST", "/admin/v1/session")}
+    assert console.post("/admin/v1/session", json={}).status_code == 400
+    assert console.cookies.get(COOKIE) is None
+
+
 def test_without_a_provider_the_local_owner_is_the_only_way_in(desk):
     assert desk.client.get(oidc.HERE).json() == {"name": ""}
     assert desk.client.get(f"{oidc.HERE}/login").status_code == 404
