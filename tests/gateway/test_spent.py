@@ -4,14 +4,19 @@ import asyncio
 import threading
 
 import pytest
-from corridor_parts import exchange, plan, route
+from corridor_parts import delta, exchange, plan, route
+from killed_parts import Dying, KilledNet, agree, tongue
+from scripted import Wire, request_bytes
 
 from isthmus.core.wire import Usage
 from isthmus.gateway import spent
+from isthmus.gateway.door import Doors
+from isthmus.gateway.serve import body_limit
 from isthmus.partners import prices
 from isthmus.policy import estimate
 
 DAY = "2026-11-22"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -103,3 +108,51 @@ def test_who_is_cancelled_while_counting_ends_all_the_same(priced):
     run(cancelled())
     assert ex.usage is None
     assert not spent._waiting[0]
+
+
+class Patient(Dying):
+    """Says three words of an answer and goes on thinking."""
+
+    def _speak(self, asked):
+        self._protocol.data_received(HEAD + delta(content="one") + delta(content=" two") + delta(content=" three"))
+        self._net.spoke.set()
+
+
+class PatientNet(KilledNet):
+    def begin(self, loop, script):
+        super().begin(loop, script)
+        self.spoke = asyncio.Event()
+
+    async def create_connection(self, factory, host, port, **_):
+        protocol = factory()
+        transport = Patient(self, protocol, host, port)
+        protocol.connection_made(transport)
+        return transport, protocol
+
+
+def test_a_caller_who_leaves_is_billed_what_its_partner_had_sent(partners):
+    net, partners._net = partners._net, PatientNet(partners)
+    try:
+        house = partners.fresh()
+        consent = {"isthmus-consent": agree(house), "isthmus-age": "40"}
+        question = [{"role": "user", "content": "Count."}]
+        raw = request_bytes({"model": "qwen", "stream": True, "messages": question}, house.key, consent)
+        house.loop.run_until_complete(hang_up(house, raw))
+    finally:
+        partners._net = net
+    receipt = house.receipt
+    assert (receipt.outcome, receipt.estimated) == ("aborted", True)
+    assert receipt.usage.completion_tokens == 3
+    assert receipt.usage.prompt_tokens == tongue("qwen").prompt(question)
+
+
+async def hang_up(house, raw):
+    """Ask, hear the third word, and be gone."""
+    door, wire = Doors(house.loop, house.serve, body_limit, None)(), Wire()
+    door.connection_made(wire)
+    door.data_received(raw)
+    task = door.task
+    await house.net.spoke.wait()
+    assert b" three" in wire.out
+    door.connection_lost(None)
+    await asyncio.wait({task})
