@@ -4,8 +4,8 @@
 
 Items stand in data/<feature>.toml, written for this benchmark, in Chinese and English; every second one is for tuning
 (dev), the others are held out. Some say themselves what they are for: more for tuning, or `late`, written for the
-weakest features after all tuning had ended, and measured once. An item's checks (`has`, `lacks`, `at_most`, `now`, `fields`, `is`) are apart from the
-gate's own.
+weakest features after all tuning had ended, and measured once. An item's checks (`has`, `lacks`, `at_most`, `now`,
+`fields`, `is`) are apart from the gate's own.
 
     right        answers that meet their item's checks, of all
     let through  answers that the gate accepts, of all
