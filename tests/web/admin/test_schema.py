@@ -17,7 +17,7 @@ from isthmus.web.admin.openapi import document
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed (dependency group dev)")
 
 LONG = bool(os.environ.get("ISTHMUS_LONG"))
-EXAMPLES = 500 if LONG else 4
+EXAMPLES = 320 if LONG else 4
 CALLS = 10_000
 SCHEMA = schemathesis.openapi.from_dict(document(OPERATIONS))
 # A preview replays the whole ledger, a version that is activated waits for nodes, a plan simulates: fewer of those.
