@@ -29,9 +29,9 @@ SIGMAS = 2.0  # arrivals scatter like a Poisson process: spare places for the cl
 MEMORY_S = 2.0  # how long the rate of a class is looked back on
 NEWER = 0.02  # weight of one more stay
 TICK_S = 0.1
-TARGET_S = 0.05  # the processor's queue, at the most
+TARGET_S = 0.1  # the processor's queue, at the most
 SHRINK, GROW = 0.8, 0.05
-LEAST = 16  # requests that may be inside however late the processor is
+LEAST = 256  # requests that may be inside however late the processor is: it may be another's work that it waits for
 RETRY_SECONDS = 1
 HEADER = b"isthmus-priority"
 
@@ -107,7 +107,7 @@ class Admission:
         late = lag > TARGET_S
         if late and self._late:
             # What counts is how much is begun at once, which may be far less than the room.
-            self.limit = max(LEAST, int(min(self.limit, self.inside * 2) * SHRINK))
+            self.limit = min(self.limit, max(LEAST, int(min(self.limit, self.inside * 2) * SHRINK)))
         elif not late:
             self.limit = min(self.room, self.limit + max(1, int(self.room * GROW)))
         self._late = late

@@ -112,11 +112,11 @@ def test_the_caller_hears_when_to_come_back():
 
 
 def test_one_late_look_is_a_burst_and_two_are_a_queue():
-    room = fill(Admission(100), 50)
+    room = fill(Admission(1000), 500)
     room.look(0.2, TARGET_S * 2)
-    assert room.limit == 100
+    assert room.limit == 1000
     room.look(0.2, TARGET_S * 2)
-    assert room.limit == 80
+    assert room.limit == 800
 
 
 def test_a_processor_that_stays_late_begins_less_and_less_but_never_nothing():
@@ -127,12 +127,12 @@ def test_a_processor_that_stays_late_begins_less_and_less_but_never_nothing():
 
 
 def test_the_room_opens_again_when_the_processor_is_in_time():
-    room = fill(Admission(100), 30)
+    room = fill(Admission(1000), 300)
     for _ in range(20):
         room.look(0.2, TARGET_S * 2)
     for _ in range(40):
         room.look(0.1, 0.0)
-    assert room.limit == 100
+    assert room.limit == 1000
 
 
 @pytest.mark.parametrize("times", [2.0, 5.0])
