@@ -50,7 +50,7 @@ class _Level(dict[int, str | None]):
         return level
 
 
-STRETCH = 4_096  # characters that are looked at in one go
+STRETCH = 2_048  # characters that are looked at in one go
 _BORDER = re.compile("[,;!?，。；！？、]\\s?")
 _LEVEL = _Level()
 _NUMBERS = len(SHAPES)

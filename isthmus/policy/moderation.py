@@ -6,7 +6,8 @@ Rules of this room:
 3. Receipts and errors name the category and the law, never the text.
 4. A list shorter than the law asks for is refused in production; a rehearsal goes on, and `isthmus doctor` says so.
 5. A category may ask for less than blocking: mask covers the word both ways, flag only tells the receipt.
-6. A long question is read in pieces, between which other requests are served.
+6. A long question, and one of some size that must be looked at letter by letter, is read in pieces, between which
+   other requests are served.
 Source: CN Interim Measures Arts 4, 14; Deep Synthesis Art 10; GB/T 45654-2025; AI Act Art 5; 18 USC 2258A.
 """
 
@@ -26,7 +27,7 @@ from isthmus.policy.escapes import open_end, plain
 from isthmus.policy.house import House
 from isthmus.policy.term_index import ACTIONS, Index, build
 from isthmus.policy.term_lists import TermLists
-from isthmus.policy.terms import Hit, TermScanner, tail
+from isthmus.policy.terms import LATER, PATIENCE, Hit, TermScanner, tail
 from isthmus.policy.wording import language_for, law_line, words
 
 VERBS = ("scan",)
@@ -34,9 +35,11 @@ NAME = "moderation"
 COVER = "＊"  # stands for each character of a word that is masked
 _TOLD = (NAME, "told")
 _SOFT = "moderation soft"
+_LATER = (NAME, "later")
 _NOTHING = ("", "")  # what a channel keeps back, and the folded character it showed last
 _LONG = 16_384  # bytes of a question from which on it is read in pieces
-_PIECE = 4_096  # characters of one piece
+_PIECE = 1_024  # characters of one piece
+_STRIDE = 65_536  # bytes scanned in one go
 _indexes: dict[str, Index] = {}
 _KEPT = 4
 
@@ -151,13 +154,16 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
         allowed = _allowed(ex, house) if exceptions else ()
         hit, ex.personal = examine(data, allowed)
         if hit is not None:
+            if hit is LATER:
+                ex.held[_LATER] = True
+                return  # awaited, below
             refuse(ex, hit.category)
         if soft is not None and soft.find(data, allowed) is not None:
             _cover_question(ex, soft, allowed)
         passed(ex)
 
     async def awaited(ex: Exchange) -> None:
-        if len(ex.text()) <= _LONG:
+        if _LATER not in ex.held and len(ex.text()) <= _LONG:
             return
         allowed = _allowed(ex, house)
         hit = await _find_slowly(scanners.hard, ex.text(), allowed)
@@ -176,19 +182,33 @@ def _allowed(ex: Exchange, house: House) -> Collection[str]:
 
 
 async def _find_slowly(scanner: TermScanner, data: bytes, allowed: Collection[str]) -> Hit | None:
-    """As `find`, in pieces: the same hit for any split (policy/terms rule 3)."""
-    if scanner.is_clean(data):
+    """As `find`, in pieces: the same hit for any split (policy/terms rule 3). Places are those of the text as read."""
+    if len(data) > PATIENCE and await _is_plain(scanner, data):
         return None
-    text = plain(data.decode("utf-8", "surrogatepass"), json=False)[0]
-    pending = before = ""
+    text = data.decode("utf-8", "surrogatepass")
+    pending = before = rest = ""
     for at in range(0, len(text) + 1, _PIECE):
-        piece = pending + text[at : at + _PIECE]
-        hit, shown = scanner.look(before, piece, allowed, last=at + _PIECE > len(text))
+        last = at + _PIECE > len(text)
+        rest += text[at : at + _PIECE]
+        waits = 0 if last or "\\" not in rest else open_end(rest, json=False)
+        read, rest = rest[: len(rest) - waits], rest[len(rest) - waits :]
+        piece = pending + (plain(read, json=False)[0] if "\\u" in read else read)
+        hit, shown = scanner.look(before, piece, allowed, last=last)
         if hit is not None:
             return hit
         before, pending = tail(before, piece[:shown]), piece[shown:]
         await asyncio.sleep(0)
     return None
+
+
+async def _is_plain(scanner: TermScanner, data: bytes) -> bool:
+    """Whether a long text holds neither a term nor any sign of a disguise."""
+    reach = scanner.reach
+    for at in range(0, len(data), _STRIDE):
+        if not scanner.is_plain(data[at : at + _STRIDE + reach]):
+            return False
+        await asyncio.sleep(0)
+    return True
 
 
 def _cover_question(ex: Exchange, soft: TermScanner, allowed: Collection[str]) -> None:

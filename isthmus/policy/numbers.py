@@ -195,7 +195,7 @@ def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail
             return Detail("cn_id", "IDNO", start, tail)
         tail = groups[final][1]
     kinds = _KINDS.get(len(digits))
-    if kinds is None:
+    if kinds is None or (len(digits) > 15 and not (card(digits) or (len(digits) == 18 and cn_id(digits)))):
         return None
     before = text[start - 1 : start]
     if before == "(" and text[start - 2 : start - 1] == "+":

@@ -46,6 +46,8 @@ class Hit(NamedTuple):
     action: str = "block"
 
 
+PATIENCE = 2_048  # bytes of a text that is looked at letter by letter at once
+LATER = Hit("", 0, 0, "")
 _NOTHING: tuple[Hit | None, bool] = (None, False)
 _PERSONAL: tuple[Hit | None, bool] = (None, True)
 
@@ -181,16 +183,21 @@ class TermScanner:
 
     def find(self, data: bytes, allowed: Collection[str] = ()) -> Hit | None:
         """The first match in a whole text (UTF-8). `allowed` holds letters of terms that do not count."""
-        return self.examine(data, allowed)[0]
+        hit = self.examine(data, allowed)[0]
+        return self._thorough(data, allowed) if hit is LATER else hit
 
     def examine(self, data: bytes, allowed: Collection[str] = ()) -> tuple[Hit | None, bool]:
-        """As `find`, and whether a private detail may be in `data` (policy/detect). False is certain."""
+        """As `find`, and whether a private detail may be in `data` (policy/detect). False is certain.
+
+        Where a text of more than PATIENCE bytes must be looked at letter by letter, LATER is given in place of a hit:
+        the caller does that in pieces.
+        """
         if b"\n" in data:
             data = data.replace(b"\n", b" ")
         if b"\0" in data:
             data = data.replace(b"\0", b"\1")  # no literal holds a NUL
         if len(data) < _TINY or (b"\\" in data and b"\\u" in data):
-            return self._thorough(data, allowed), True
+            return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), True
         found: list[tuple[int, int, int]] = []
         self._scan(data, note, 0, found)
         if not found:
@@ -204,21 +211,23 @@ class TermScanner:
         if max(found)[0] < self._spellings:
             return self._plain(data, found, allowed), personal
         found = self._search(self._bare(data, found))
-        hit = self._thorough(data, allowed) if found and min(found)[0] < self._spellings else None
-        return hit, personal
+        if not found or min(found)[0] >= self._spellings:
+            return None, personal
+        return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), personal
 
-    def is_clean(self, data: bytes) -> bool:
-        """Whether two passes tell that `data` holds no match. True is certain."""
+    @property
+    def reach(self) -> int:
+        """Bytes of the longest spelling and of the signs at its edges."""
+        return max(self._sizes, default=0) + 8
+
+    def is_plain(self, data: bytes) -> bool:
+        """Whether one pass tells that no match is in `data`, a piece of a text, and no sign of a disguise.
+
+        True is certain. Of the pieces of one text, each must reach into the next by `reach`.
+        """
         if b"\0" in data or b"\\u" in data:
             return False
-        data = data.replace(b"\n", b" ")
-        found = [one for one in self._search(data) if one[0] != self._anchor]
-        if not found:
-            return True
-        if max(found)[0] < self._spellings:
-            return False
-        found = self._search(self._bare(data, found))
-        return not found or min(found)[0] >= self._spellings
+        return all(index == self._anchor for index, _, _ in self._search(data.replace(b"\n", b" ")))
 
     def _bare(self, data: bytes, found: list[tuple[int, int, int]]) -> bytes:
         """The folded letters of `data`; `found` says which characters folding changes."""

@@ -234,6 +234,29 @@ def test_a_long_question_is_read_in_pieces_with_the_same_result(stage, asked, ta
         assert ex.met == ["moderation"]
 
 
+@pytest.mark.parametrize("tail", ["赌*博*网*站", "bad wor", "\\\\u8d4c博网站", "bad w\u200bord"])
+def test_a_question_of_some_size_that_may_be_disguised_is_read_in_pieces_too(stage, asked, tail):
+    ex = asked("bad_words " * 300 + tail)
+    stage.on_request(ex)
+    assert (ex.met, ex.blocked) == ([], "")
+    if tail == "bad wor":
+        asyncio.run(stage.awaited(ex))
+        assert ex.met == ["moderation"]
+    else:
+        with pytest.raises(Refusal):
+            asyncio.run(stage.awaited(ex))
+        assert ex.blocked
+
+
+@pytest.mark.parametrize("place", [0, 65_530, 65_536, 65_540, 130_000])
+def test_a_word_over_the_border_of_two_scans_is_found(stage, asked, place):
+    ex = asked("x" * place + " 赌博网站 " + "y" * 20_000)
+    stage.on_request(ex)
+    if len(ex.text()) > 20_010:
+        with pytest.raises(Refusal):
+            asyncio.run(stage.awaited(ex))
+
+
 def test_other_requests_are_served_between_the_pieces(stage, asked):
     async def both():
         turns = 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.policy.terms import Hit, TermScanner, tail
+from isthmus.policy.terms import LATER, PATIENCE, Hit, TermScanner, tail
 
 LISTED = {
     "赌博网": "gambling",
@@ -107,8 +107,8 @@ def test_ordinary_text_passes(text):
 def test_a_word_written_as_escapes_is_found_where_they_stand():
     assert SCANNER.find(rb"so f\u0075ck it") == Hit("abuse", 3, 12, "fuck")
     assert SCANNER.find(rb"so \u0075p") is None
-    assert SCANNER.is_clean(b"nothing at all, isn't it")
-    assert not any(SCANNER.is_clean(text) for text in (b"fuck", b"f*u*c*k", rb"\u0066", b"a\0", b"assb"))
+    assert SCANNER.is_plain(b"nothing at all in 12 words")
+    assert not any(SCANNER.is_plain(text) for text in (b"fuck", b"f*u*c*k", rb"\u0066", b"a\0", b"assb", b"isn't"))
 
 
 def test_the_word_that_ends_first_is_the_one_that_is_named():
@@ -204,3 +204,13 @@ def test_every_split_in_three_of_every_term_stops_before_it(term):
     for first in range(len(text) + 1):
         for second in range(first, len(text) + 1):
             assert shown(SCANNER, [text[:first], text[first:second], text[second:]]) == whole
+
+
+def test_a_text_of_some_size_that_must_be_looked_at_well_is_left_for_later():
+    disguised = b"x " * PATIENCE + b"f*u*c*k"
+    assert SCANNER.examine(disguised)[0] is LATER
+    assert SCANNER.examine(rb"\u0066" * PATIENCE) == (LATER, True)
+    assert SCANNER.find(disguised).term == "fuck"
+    assert SCANNER.examine(b"x " * PATIENCE) == (None, False)
+    assert SCANNER.examine(b"call 12 " * PATIENCE) == (None, True)
+    assert SCANNER.reach > len("fuck")
