@@ -176,8 +176,9 @@ class Hedger:
         ended = await asyncio.gather(*(lane.task for lane in lanes if lane.task), return_exceptions=True)
         now = c.clock.monotonic()
         winner = race.winner or lanes[0]
-        self.paces.note(winner.plan.route.name, (winner.ex.first_at or now) - winner.began)
-        if winner is not lanes[0]:
+        if race.winner is not None:
+            self.paces.note(winner.plan.route.name, (winner.ex.first_at or now) - winner.began)
+        if winner is not lanes[0] and not isinstance(ended[0], RouteFailed):
             self.paces.note(lanes[0].plan.route.name, now - lanes[0].began)  # it would have taken longer still
         for lane, end in zip(lanes, ended, strict=True):
             if lane is not winner:

@@ -190,6 +190,24 @@ def test_a_pace_is_known_from_twenty_streams_on_and_is_the_95th_of_a_hundred():
     assert paces.slow("s") == 94.0
 
 
+def test_a_route_that_fails_has_no_pace_and_one_that_was_outrun_has_at_least_its_time(slow):
+    before = {name: len(seen) for name, seen in slow.hedger.paces._seen.items()}
+
+    def refuse(self, asked):
+        self.abort()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Silent, "_speak", refuse)
+        assert slow.ask(**slow.asking).status == 503
+    assert {name: len(seen) for name, seen in slow.hedger.paces._seen.items()} == before
+    slow.fresh()
+    slow.corridor.attempt = slow.hedger.attempt
+    slow.asking["isthmus_consent"] = agree(slow)
+    assert Heard(slow.ask(**slow.asking)).done
+    for attempt_ in slow.receipt.attempts:
+        assert len(slow.hedger.paces._seen[attempt_.route]) == before[attempt_.route] + 1
+
+
 def test_who_does_not_hedge_pays_nothing_for_it():
     assert chosen(Hedge()) is attempt
     assert chosen(Hedge(streams=True)) is not attempt
