@@ -91,6 +91,7 @@ def up(
     follow: Annotated[bool, typer.Option(help="With --ray: change nothing, only list replicas for gateways.")] = False,
 ) -> None:
     """Start the cell on this machine and keep it. Ends with Ctrl-C."""
+    ray_cell.find_token(folder(), os.environ)  # before all else: without one nothing starts, and nothing is looked up
     where = file or config.load().home / "fleet.toml"
     cell = cells.load(where) if file or where.exists() else one_pool(replicas, most, model)
     cell = cell if ray else complete(cell)

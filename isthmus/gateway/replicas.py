@@ -14,9 +14,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 from secrets import token_bytes
-from typing import Any
 
-import httptools
 import msgspec
 
 from isthmus.core.decision import Plan, Route
@@ -26,9 +24,11 @@ from isthmus.gateway.admission import HEADER
 from isthmus.gateway.door import Door
 from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, open_stream
+from isthmus.gateway.replica_probe import Probe
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, UpstreamError
 from isthmus.gateway.voice import Voice
+from isthmus.routing.choose import AUTO
 from isthmus.routing.picker import Picker
 from isthmus.routing.prefix import chain, seed
 from isthmus.routing.probe import EVERY_S, Board, Listed, Load, Watch, read
@@ -44,49 +44,11 @@ LOOK_S = 0.02  # between two looks for a free replica
 PROBE_S = 0.7
 ROUNDS = round(replica_measures.EVERY_S / EVERY_S)  # of `keep` between two views that are written
 BUSY = 1  # it lives, but has no time for its measures
-_OK, _LOADING, _FULL = 200, 503, 429
+LOST_S = 2.0  # a cell whose replicas are all gone is waited for no longer, where another route is lawful
+_OK, _UNKNOWN, _FULL, _LOADING = 200, 404, 429, 503
+# What one replica says of itself alone: another one may be well. Unknown is the model, after a change that went wrong.
+_ELSEWHERE = (_UNKNOWN, _FULL, _LOADING)
 _BUSY = Answer(_FULL, {b"retry-after": b"1"}, b"", False)
-
-
-class Probe(asyncio.Protocol):
-    """One kept connection to one replica's measures page."""
-
-    def __init__(self) -> None:
-        self._body: list[bytes] = []
-        self.on_body = self._body.append
-        self._parser = httptools.HttpResponseParser(self)  # it looks for its callbacks once, here
-        self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
-        self._transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. Raises OSError when the connection ends first."""
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError
-        self._body.clear()
-        self._waiter = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._waiter
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.close()
-
-    def on_message_complete(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result((self._parser.get_status_code(), b"".join(self._body)))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ConnectionResetError())
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
 
 
 class First:
@@ -243,13 +205,14 @@ class Replicas:
         repeats = 0
         self.count()
         keys, size = self.prefix(ex, plan.route)
+        end = c.clock.monotonic() + self.patience(ex, plan)
         while True:
-            ticket = await self.seat(c, keys, size, request, tried)
+            ticket = await self.seat(c, keys, size, request, tried, end)
             if ticket is None:
                 return ("unavailable" if tried or not self._listed else _BUSY), None
             route = self._route(plan.route, ticket.name)
             stream = None
-            sent = False
+            sent = well = False
             try:
                 connection = c.pool.take(route) or await c.pool.acquire(route)
                 if ex.stream:
@@ -261,18 +224,23 @@ class Replicas:
                     got = await connection.exchange(wire, None if stream is None else First(self, ticket, stream))
                 finally:
                     c.pool.release(route, connection)
-                if got.status != _LOADING:
+                if got.status not in _ELSEWHERE:
                     self._picker.done(ticket)
                     return got, stream
                 word = "unavailable"
+                well = got.status != _LOADING
+                if got.status == _FULL:
+                    self._picker.full(ticket.name)
             except UpstreamError as error:
                 word = error.word
                 if sent and connection.reused and word == "unavailable" and not connection.started:
                     continue  # a kept connection that had died; the replica itself may be well
             finally:
                 self._picker.lost(ticket)  # nothing, when it is done
-            self.suspect(ticket.name)
+            if not well:
+                self.suspect(ticket.name)
             tried.add(ticket.name)
+            end = min(end, c.clock.monotonic() + self.patience(ex, plan))
             if stream is not None and stream.committed:
                 return word, stream
             if word not in ("unavailable", "lost") or not self.may_repeat(sent=sent, repeats=repeats):
@@ -280,14 +248,21 @@ class Replicas:
             repeats += sent
             self.repeated += 1
 
-    async def seat(self, c: Corridor, keys: list[int], size: int, request: Request, tried: set[str]) -> Ticket | None:
-        """A ticket for a replica; None when there is none for this class.
+    def patience(self, ex: Exchange, plan: Plan) -> float:
+        """Seconds to wait for a replica: few where a cell that served is lost and the decision has another route."""
+        plans = ex.decision.plans if ex.decision is not None and ex.ask.model == AUTO else ()
+        lost = self._listed and all(seat.shut for seat in self._picker.seats())
+        return LOST_S if lost and plans and plans[-1] is not plan else ENGINE_PATIENCE
+
+    async def seat(
+        self, c: Corridor, keys: list[int], size: int, request: Request, tried: set[str], end: float
+    ) -> Ticket | None:
+        """A ticket for a replica; None when there is none for this class until `end` (monotonic seconds).
 
         A person's request waits for a seat. A lower class takes one only where its share of the room is free and
         nobody waits, and else hears so at once; all wait for a fleet that is just starting.
         """
         share = SHARES.get(request.headers.get(HEADER, b"interactive"), 1.0)
-        end = c.clock.monotonic() + ENGINE_PATIENCE
         waits = False
         try:
             while True:

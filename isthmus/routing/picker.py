@@ -31,6 +31,7 @@ FIXED = 16  # blocks: what the beginning of an answer costs beside its prompt, i
 GROUPS = 512  # sets of replicas whose members are at hand
 WORTH_S = 600.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
+FULL = 0.98  # share of a KV cache beyond which no further answer finds room
 KEEP = 0.4  # the chance that a prefix which has just been used is asked for again before it would have gone anyway
 
 
@@ -230,6 +231,13 @@ class Picker:
             seat.failed += 1
             self._weigh(seat, self._clock.monotonic())
 
+    def full(self, name: str) -> None:
+        """`name` refused a request for want of room: less goes there from now on."""
+        seat = self.seat(name)
+        seat.limit.failed()
+        seat.most = seat.limit.limit
+        self._weigh(seat, self._clock.monotonic())
+
     # Requests that come together (routing.together)
 
     def costs(self, ask: Ask) -> list[float]:
@@ -382,6 +390,9 @@ class Picker:
                 total = max(total, seat.load.running + seat.load.waiting)
             if total >= slots:
                 extra = (total + 1 - slots) * seat.seconds / slots
+        if seat.load.kv >= FULL and now - seat.load_at < STALE_S:
+            # Its memory for running answers is taken: one must end before another begins.
+            extra = max(extra, seat.seconds * (1 + seat.load.waiting) / max(1, seat.load.running))
         self._extra[number] = extra
         queue = self._ready[number] - now
         self._base[number] = (queue if queue > 0 else 0.0) + extra
