@@ -229,7 +229,9 @@ class Node:
         """Drain all `workers` at the same time; their names are free when they are gone."""
         end(workers)
         for child in workers:
-            self._shard.pop(child, None)
+            shard = self._shard.pop(child, "")
+            if shard:
+                self._file(shard, "ready").unlink(missing_ok=True)
 
     def start_control(self) -> None:
         """The control process beside the workers. Raises Refusal usage when its port is taken."""

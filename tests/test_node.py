@@ -235,6 +235,8 @@ def test_an_upgrade_replaces_the_workers_and_the_spare_one(house):
     assert not {*house._children, house._spare} & {*old}
     assert not any(child.running for child in old)
     assert [house._shard[child] for child in house._children] == ["u0"]
+    until(lambda: house.spare_ready)
+    assert sorted(path.stem for path in house.config.run.glob("*.ready")) == ["u0", "u1"]
 
 
 def test_a_generation_that_does_not_start_leaves_the_old_one(house, monkeypatch):

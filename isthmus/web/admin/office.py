@@ -90,14 +90,17 @@ class Office:
         self.history.add(self.clock.epoch_ms() // 1000, answers)
 
     def workers(self) -> list[Worker]:
-        """Every worker with a sheet."""
+        """Every worker with a sheet, but for those that were ended in order: the node takes back their word that they
+        are ready, and their sheets stay, because what they counted was counted.
+        """
         now = self.clock.epoch_ms()
-        return [
+        found = [
             Worker(name, now - cells[0] < FRESH_MS, cells[0], cells[1], bool(cells[2]), bool(cells[3]))
             for name, rows in self.sheets.items()
             for labels, cells in rows.items()
             if labels[0] == "worker"
         ]
+        return [each for each in found if each.alive or (self.measures / f"{each.name}.ready").exists()]
 
     def breakers(self) -> dict[str, int]:
         """How many workers let a route rest, by route; routes that never rested are absent."""
