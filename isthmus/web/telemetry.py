@@ -196,18 +196,18 @@ class Telemetry:
         yield Observation(self._follower.skipped)
 
     def _span(self, receipt: Receipt) -> None:
-        found = attributes(receipt)
         begun = receipt.at * 1_000_000
         span = self._tracer.start_span(
-            f"{found['gen_ai.operation.name']} {receipt.model}".strip(),
+            f"{operation(receipt)} {receipt.model}".strip(),
             kind=self._asked if receipt.route else self._alone,  # where no route answered, nobody was asked
-            attributes=found,
             start_time=begun,
         )
-        if receipt.outcome in ("failed", "interrupted"):
-            span.set_status(self._error)
-        span.end(begun + receipt.us_whole * 1000)
-        about = {name: found[name] for name in MEASURED if name in found}
+        if span.is_recording():  # a span that the sampler leaves out need not be described
+            span.set_attributes(attributes(receipt))
+            if receipt.outcome in ("failed", "interrupted"):
+                span.set_status(self._error)
+            span.end(begun + receipt.us_whole * 1000)
+        about = {name: value for name in MEASURED if (value := ATTRIBUTES[name].of(receipt))}
         self._whole.record(receipt.us_whole / 1e6, about)
         if receipt.us_first:
             self._first.record(receipt.us_first / 1e6, about)
