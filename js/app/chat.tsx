@@ -55,7 +55,7 @@ function Home({ device, tools }: { device: boolean; tools: boolean }) {
         <RowButton icon="book" title={w.try2} sub={w.try2sub} onClick={() => { location.hash = "#/tools/points"; }} />
         <RowButton icon="out" title={w.try3} sub={w.try3sub} onClick={() => { partnerNext.now = true; take(w.try3fill); }} />
       </div>
-      {notice && <p class="small home-notice"><bdi><Clauses text={notice} /></bdi></p>}
+      <div class="home-notice">{notice && <p class="small"><bdi><Clauses text={notice} /></bdi></p>}</div>
     </div>
   );
 }
@@ -313,7 +313,7 @@ function Composer({ busyNow, draft, last }: { busyNow: boolean; draft: string; l
           <button type="submit" class={draft.trim() ? "send on" : "send"} aria-label={w.send} title={w.send} aria-disabled={!draft.trim()}><Icon name="up" /></button>
         )}
       </form>
-      <p class="fine center"><bdi>{finePrint().split(/(?<=[.。] )/).map((each) => <span class="clause"><Clauses text={each} /></span>)}</bdi></p>
+      <p class="fine center"><bdi>{finePrint().split(/(?<=[.。] )/).map((each) => <><span class="clause"><Clauses text={each.trim()} /></span> </>)}</bdi></p>
     </footer>
   );
 }

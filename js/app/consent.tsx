@@ -13,7 +13,7 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
   const { sheet, preview } = asked;
   const partner = partnerIn(asked, language);
   // The sheet names the model; a person knows the partner, so its name stands in the sentences.
-  const say = (text: string) => spoken(text.replaceAll(nameIn(sheet.title), partner), language);
+  const say = (text: string) => spoken(text.replaceAll(nameIn(sheet.title), partner), language).replace(/\.\.(?=\s|$)/g, "."); // a name that ends in a full stop, at the end of a sentence
   const foot = (
     <>
       <div class="pair">
@@ -24,7 +24,7 @@ export function ConsentSheet({ asked }: { asked: ConsentAsked }) {
         <button type="button" class="quiet-button" onClick={() => asked.resolve("always")}><Clauses text={say(sheet.always)} /></button>
       )}
       <p class="fine center" lang={language}>
-        <Clauses text={spoken(withdrawal(sheet), language)} /> {sheet.law && <span class="clause">· {shortLaw(sheet.law, language)}</span>}
+        <Clauses text={spoken(withdrawal(sheet), language) + (sheet.law ? " ·" : "")} /> {sheet.law && <span class="clause"><Whole text={shortLaw(sheet.law, language)} /></span>}
       </p>
     </>
   );

@@ -156,7 +156,7 @@ async function work(tab: Tab, input: string, target: string, signal: AbortSignal
 
 /** Cards of about the size of what will come, so that the original does not move when it does. */
 function Waiting({ tab, size }: { tab: Tab; size: number }) {
-  const lines = Math.max(1, Math.min(tab === "rewrite" || tab === "translate" ? 12 : 4, Math.ceil(size / 36)));
+  const lines = Math.max(1, Math.min(tab === "rewrite" || tab === "translate" ? 12 : 6, Math.ceil(size / 30)));
   return (
     <section class="outputs" aria-hidden="true">
       {Array.from({ length: tab === "rewrite" ? 3 : 1 }, (_, card) => (

@@ -264,5 +264,5 @@ function ReceiptFacts({ receipt }: { receipt: Receipt }) {
     receipt.us_whole ? fill(w.ms, { n: Math.round(receipt.us_whole / 1000) }) : "",
     receipt.cost ?? "",
   ];
-  return <span class="small">{parts.filter(Boolean).join(" · ")}</span>;
+  return <span class="small"><Whole text={parts.filter(Boolean).join(" · ")} /></span>;
 }

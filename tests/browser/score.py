@@ -81,6 +81,14 @@ def ask_some(node, key):
         httpx.post(f"{node.url}/v1/chat/completions", headers=headers, json=body, timeout=30)
 
 
+def line(row):
+    return (
+        f"{row['app']:<10} {row['scheme']:<6} {row['form']:<8} accessibility {row['accessibility']:>3}  "
+        f"best practices {row['best-practices']:>3}  performance {row['performance']:>3}  "
+        f"shift {row['shift']:.4f}  blocking {row['blocking_ms']:.0f} ms  {'; '.join(row['failed'])}"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lighthouse", default="", help="path of the lighthouse command")
@@ -105,24 +113,20 @@ def main():
             owner = (config.home / "owner.token").read_text()
             apps = {"phone app": f"{node.url}/#key={key}", "console": f"{node.admin_url}/#token={owner}"}
             against = installable(chromium, apps["phone app"])
+            if not given.json:
+                print(f"installable: {'yes' if not against else 'no: ' + ', '.join(against)}", flush=True)
             for app, url in apps.items():
                 for scheme in SCHEMES:
                     for form in FORMS:
                         scores, figures, failed = lighthouse(command, chromium, url, scheme, form)
                         rows.append({"app": app, "scheme": scheme, "form": form, **scores, **figures, "failed": failed})
+                        if not given.json:
+                            print(line(rows[-1]), flush=True)
         finally:
             node.stop()
-    good = not against and all(row["accessibility"] >= LEAST for row in rows)
     if given.json:
         print(json.dumps({"installable": not against, "against": against, "rows": rows}, indent=1))
-    else:
-        print(f"installable: {'yes' if not against else 'no: ' + ', '.join(against)}")
-        for row in rows:
-            print(
-                f"{row['app']:<10} {row['scheme']:<6} {row['form']:<8} accessibility {row['accessibility']:>3}  "
-                f"best practices {row['best-practices']:>3}  performance {row['performance']:>3}  "
-                f"shift {row['shift']:.4f}  blocking {row['blocking_ms']:.0f} ms  {'; '.join(row['failed'])}"
-            )
+    good = not against and all(row["accessibility"] >= LEAST for row in rows)
     return 0 if good else 1
 
 

@@ -57,7 +57,11 @@ def test_nothing_moves_when_a_writing_tool_answers_late_with_more_or_less_than_w
     it.watch()
     it.enter()
     held = []
-    it.page.context.route("**/v1/chat/completions", held.append)
+
+    def hold(route):
+        held.append(route)
+
+    it.page.context.route("**/v1/chat/completions", hold)
     it.page.evaluate("location.hash = '#/tools'")
     it.page.click(f".tab:nth-child({tab})")
     it.page.fill(".tools-text", "图书馆八月关闭维修屋顶，期间书可以还到市政厅。" * 6)

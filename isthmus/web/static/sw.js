@@ -1,7 +1,7 @@
 // The offline shell: the page and its parts, by version; and the engine of the on-device model, once a person has fetched
 // a model. Answers, keys, models and anything under /v1 never pass through here.
-const VERSION = "isthmus-50f66b3544";
-const SHELL = ["/", "/manifest.webmanifest", "/app/app-22d7ee4216.js", "/app/app-7f7148d665.css", "/app/icon.svg", "/app/icon-192.png"];
+const VERSION = "isthmus-f1ad2b70a8";
+const SHELL = ["/", "/manifest.webmanifest", "/app/app-2e9cec6e44.js", "/app/app-31735e0705.css", "/app/icon.svg", "/app/icon-192.png"];
 const ENGINE = ["/app/engine-c36aa7e77f.js", "/app/keeper-2a5f899c31.js", "/app/engine-551f134393.wasm", "/app/compat-2db3f67d0b.wasm", "/app/compat-2649eeb408.js"]; // their names hold their digests, so what is kept is never old
 
 self.addEventListener("install", (event) => {
