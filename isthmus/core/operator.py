@@ -5,6 +5,7 @@ Nothing here is a secret: partner keys stay in the environment.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -17,6 +18,7 @@ from isthmus.core.errors import Refusal
 
 REHEARSAL = "rehearsal"
 _LONGEST_S = 60.0
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 REHEARSAL_TOML = """\
 # operator.toml: what only you, the operator, can know. Nothing here is a secret; partner keys stay in the environment.
@@ -36,6 +38,9 @@ ack = "queued"                    # "durable": an answer's last byte waits until
 
 [hedge]
 streams = false                   # true: a stream that is slow to begin is asked of the next lawful route as well
+
+[browser]
+origins = []                      # other sites whose pages may ask this service, e.g. ["https://app.example.com"]
 
 [region.CN]
 registration = "rehearsal"        # number of the API registration or service filing (Interim Measures Art 17)
@@ -138,6 +143,12 @@ class Hedge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least_s: float = 0.3
 
 
+class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which other sites' pages may read answers in a browser (`origins`: scheme, host and port, RFC 6454, 6.2)."""
+
+    origins: tuple[str, ...] = ()
+
+
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`mode` is "rehearsal" or "production". `location`: ISO country code of the private tier.
 
@@ -156,6 +167,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: Mapping[str, Facts] = {}
     ledger: Ledger = Ledger()
     hedge: Hedge = Hedge()
+    browser: Browser = Browser()
 
     def facts(self, region: str) -> Facts:
         """Facts for `region`; empty when the operator said nothing."""
@@ -209,6 +221,10 @@ def parse(text: str, where: str, over: Operator | None = None) -> Operator:
         raise Refusal(
             "bad_law", reason=f"{where}: hedge.least_s is a number of seconds, above 0 and at most {_LONGEST_S:g}"
         )
+    for origin in operator.browser.origins:
+        if not _ORIGIN.match(origin):
+            reason = f'{where}: browser.origins holds origins such as "https://app.example.com", without a path'
+            raise Refusal("bad_law", reason=reason)
     for region, facts in operator.region.items():
         _check(f"{where}: region.{region}", facts)
     return operator

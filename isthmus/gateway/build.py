@@ -166,8 +166,14 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         replays=Replays(clock.monotonic, settings.shard),
         shard=settings.shard,
         durable=law.house.operator.ledger.ack == "durable",
+        origins=origins(law),
         live=WeakSet(),
     )
+
+
+def origins(law: Law) -> frozenset[bytes]:
+    """The sites whose pages may read answers (gateway.origins)."""
+    return frozenset(origin.encode() for origin in law.house.operator.browser.origins)
 
 
 def in_force(law: Law, ledger: Ledger, clock: Clock) -> Entry:
@@ -210,3 +216,4 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
     corridor.asked = {}
     corridor.attempt = chosen(law.house.operator.hedge)
     corridor.durable = law.house.operator.ledger.ack == "durable"
+    corridor.origins = origins(law)

@@ -88,7 +88,7 @@ class Door(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_chunked", "_doors", "_half", "_leaving", "_parts", "_pending", "_received", "_request", "_seen",
-        "deadline", "late", "outlives", "reader", "task", "transport",
+        "adds", "deadline", "late", "outlives", "reader", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -105,6 +105,7 @@ class Door(asyncio.Protocol):
         self._seen: Seen | None = None  # the last head with a body
         self.outlives = False  # the answer goes on to be made when its caller is gone: it may be taken up again
         self.late: Late | None = None  # what of an answer waits for its receipt
+        self.adds = b""  # header lines that the next answer's head gets on top
         self.deadline = 0.0
 
     def _reset_body(self) -> None:
@@ -263,6 +264,10 @@ class Door(asyncio.Protocol):
     # -- answering -------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
+        if self.adds:
+            head, _, rest = data.partition(b"\r\n\r\n")
+            data = b"%b\r\n%b\r\n%b" % (head, self.adds, rest)
+            self.adds = b""
         if self.late is not None:
             data = self.late.keep(data)
             if not data:

@@ -95,6 +95,7 @@ class Corridor(msgspec.Struct):
     live: WeakSet[Stream]
     modality: str = "text"
     fleets: dict[str, Sender] = {}
+    origins: frozenset[bytes] = frozenset()
 
 
 async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None = None) -> None:

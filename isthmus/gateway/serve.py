@@ -18,6 +18,7 @@ from isthmus.gateway.door import BODY_LIMIT, Door, answer_bytes, refusal_bytes
 from isthmus.gateway.doors.memory import Memory
 from isthmus.gateway.head import Request
 from isthmus.gateway.kinds import KINDS, Kinds
+from isthmus.gateway.origins import lines, options
 from isthmus.gateway.relay import Corridor, check_standing, decide, meet, relay
 from isthmus.gateway.voice import DOORS, Voice
 from isthmus.policy.receipt import compose
@@ -60,6 +61,8 @@ class Service:
 
     def serve(self, request: Request, door: Door) -> Coroutine[Any, Any, None]:
         """Answer one request, whatever it asks for."""
+        if self.corridor.origins:
+            door.adds = lines(request, self.corridor.origins)
         if request.method == b"POST":
             if request.path == CHAT:
                 return self._ask(request, door, None)
@@ -90,9 +93,12 @@ class Service:
     async def _other(self, request: Request, door: Door) -> None:
         keep_alive = False
         try:
-            if request.path == CHAT or request.path in DOORS or request.path in KINDS:
+            if request.method == b"OPTIONS":
+                door.write(options(request, self.corridor.origins, self._takes(request.path)))
+                keep_alive = request.keep_alive
+            elif request.path == CHAT or request.path in DOORS or request.path in KINDS:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
-            if request.path == MODELS:
+            elif request.path == MODELS:
                 keep_alive = await self._models(request, door)
             elif request.path.startswith(PREFIX) and request.method == b"GET":
                 keep_alive = await take_up(self.corridor, self.run, request, door)
@@ -104,6 +110,12 @@ class Service:
             keep_alive = tell(request, door, refusal_bytes(refusal, keep_alive=request.keep_alive))
         finally:
             door.finish(keep_alive)
+
+    def _takes(self, path: bytes) -> bytes:
+        """The methods of `path`, for OPTIONS."""
+        if path == CHAT or path in DOORS or path in KINDS:
+            return b"POST, OPTIONS"
+        return b"GET, HEAD, OPTIONS" if path in (MODELS, HEALTH) else b"GET, HEAD, POST, DELETE, OPTIONS"
 
     async def _models(self, request: Request, door: Door) -> bool:
         """GET /v1/models: what this key may ask for where it is, as OpenAI model objects."""

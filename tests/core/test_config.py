@@ -10,7 +10,7 @@ from isthmus.core.config import Config, load
 def test_an_empty_environment_gives_a_house_under_the_persons_own_folder():
     config = load({})
     home = Path.home() / ".isthmus"
-    assert config == Config(home=home, host="127.0.0.1", port=8080, workers=1, model="", admin_port=8081)
+    assert config == Config(home=home, host="127.0.0.1", port=8080, workers=1, model="", admin_port=8081, spare=True)
 
 
 def test_every_switch_is_read(tmp_path):
@@ -23,6 +23,7 @@ def test_every_switch_is_read(tmp_path):
             "ISTHMUS_MODEL": "/m.gguf",
             "ISTHMUS_ADMIN_PORT": "11",
             "ISTHMUS_ADMIN_HOST": "::1",
+            "ISTHMUS_SPARE": "0",
         }
     )
     assert config == Config(
