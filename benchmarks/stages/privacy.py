@@ -1,4 +1,4 @@
-"""Privacy: the clean case, and a dense text of ten details in a KB, masked and restored."""
+"""Privacy: the clean case, and a dense text, masked and restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isthmus.policy.privacy import _restore, masked
 BUDGET_US = {
     "question, 1 KB English, clean": 2.0,
     "question, 1 KB Chinese, clean": 2.0,
-    "mask, 1 KB, ten details": 60.0,
+    "mask, ten details in 1.15 KB, per KB": 60.0,
     "restore, one event without a bracket": 0.5,
     "restore, one event with a placeholder": 3.0,
 }
@@ -37,7 +37,10 @@ def cases():
     return {
         "question, 1 KB English, clean": lambda: suspect(english),
         "question, 1 KB Chinese, clean": lambda: suspect(chinese),
-        "mask, 1 KB, ten details": lambda: masked(dense, Placeholders(), {}),
+        "mask, ten details in 1.15 KB, per KB": (
+            lambda: masked(dense, Placeholders(), {}),
+            len(dense.encode()) / 1024,
+        ),
         "restore, one event without a bracket": lambda: _restore(ex, "content", " hello", False),
         "restore, one event with a placeholder": lambda: _restore(ex, "content", one, False),
     }

@@ -111,12 +111,17 @@ def _details(text: str, present: set[int]) -> list[Detail]:
 
 
 def _chosen(text: str, present: set[int]) -> list[Detail]:
-    proposed = list(numbers(text)) if _NUMBERS in present else []
+    proposed = numbers(text) if _NUMBERS in present else []
     if len(present) > 1 or not proposed:
         for index in present:
             if index < _NUMBERS:
                 proposed.extend(_of_shape(SHAPES[index], text))
-        proposed.sort(key=_start)
+    return apart(proposed) if len(present) > 1 or not proposed else proposed
+
+
+def apart(proposed: list[Detail]) -> list[Detail]:
+    """Of details that may overlap, those that count: the earliest first, then the longest."""
+    proposed.sort(key=_start)
     chosen: list[Detail] = []
     begun = free = 0
     for detail in proposed:

@@ -7,6 +7,7 @@ It lies in <home>/guard.toml. A key's own entry counts before its tenant's; one 
     mark = "delimit"            # tool results and documents are marked as data (policy/attacks); or "datamark"
     documents = ["document"]    # names of messages that hold documents
     canary = true               # a mark in the system prompt that no answer may repeat
+    names = true                # names and addresses are masked too (policy/names says what it reaches)
     tools = ["search"]          # the only tools that may be offered or called; left out: all
 
     [[guard.judge]]             # asked before anything is sent (policy/judges), in this order
@@ -50,6 +51,7 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark: Literal["", "delimit", "datamark"] = ""
     documents: tuple[str, ...] = ("document",)
     canary: bool = False
+    names: bool = False
     tools: tuple[str, ...] | None = None
     judge: tuple[Judged, ...] = ()
 

@@ -253,7 +253,7 @@ def cover(soft: TermScanner, text: str, allowed: Collection[str] = ()) -> tuple[
 def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
     scanners = _scanners(owed, house)
     look = scanners.hard.look
-    find = scanners.hard.find
+    examine = scanners.hard.examine
     soft = scanners.soft
     exceptions = house.allowed
     closing = owed[0].region
@@ -269,7 +269,9 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
                 if not piece:
                     return piece
                 if "\\" not in piece:
-                    hit = find(piece.encode("utf-8", "surrogatepass"), allowed)
+                    hit = examine(piece.encode("utf-8", "surrogatepass"), allowed)[0]
+                    if hit is LATER:
+                        hit = look("", piece, allowed, last=True)[0]
                     if hit is not None:
                         return stop(ex, hit.category, piece[: hit.start], closing, channel, "")
                     return piece if soft is None else _soften(ex, soft, channel, piece, allowed, last=True)

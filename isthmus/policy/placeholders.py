@@ -74,7 +74,7 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored.
     """
 
-    __slots__ = ("_begins", "_begun", "_codes", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_begins", "_begun", "_codes", "_known", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
@@ -82,6 +82,7 @@ class Placeholders(Withheld):
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
         self._codes: set[str] = set()
+        self._known = 0
         self._begun = 0
         self.escaped = escaped
         self.restored = 0
@@ -94,8 +95,7 @@ class Placeholders(Withheld):
             code, body = placeholder[1:5], placeholder[1:-1]
             made._of[code, value] = body
             made._values[body] = value
-            if code not in made._codes:
-                made._open(code)
+            made._codes.add(code)
         return made
 
     def originals(self) -> dict[str, str]:
@@ -118,15 +118,14 @@ class Placeholders(Withheld):
                 break
         self._of[code, value] = body
         self._values[body] = value
-        if code not in self._codes:
-            self._open(code)
+        self._codes.add(code)
         return body
 
-    def _open(self, code: str) -> None:
-        """The first placeholder of a type."""
-        self._codes.add(code)
-        self._begins = (*self._begins, f"{code}-")
-        self._signs = self._signs.union(code)
+    def _shapes(self) -> None:
+        """What a text of this map's types begins and ends with; made when an answer comes."""
+        self._known = len(self._codes)
+        self._begins = tuple(f"{code}-" for code in self._codes)
+        self._signs = frozenset("".join(self._codes))
 
     def __len__(self) -> int:
         return len(self._values)
@@ -138,6 +137,8 @@ class Placeholders(Withheld):
 
     def is_apart(self, text: str) -> bool:
         """Whether nothing in `text` can be, or begin, a placeholder of this map."""
+        if self._known != len(self._codes):
+            self._shapes()
         return "-" not in text and "[" not in text and text[-1:] not in self._signs
 
     def restore(self, text: str, *, escape: bool) -> str:
@@ -152,6 +153,8 @@ class Placeholders(Withheld):
 
         if "-" not in text:
             return text
+        if self._known != len(self._codes):
+            self._shapes()
         for begin in self._begins:
             self._begun += text.count(begin)
         return _SHAPE.sub(original, text)

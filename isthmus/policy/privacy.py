@@ -20,9 +20,10 @@ import msgspec
 
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.exchange import Exchange
-from isthmus.policy import outgoing
-from isthmus.policy.detect import STRETCH, details, kinds, moved, stretches, suspect
+from isthmus.policy import guards, outgoing
+from isthmus.policy.detect import STRETCH, apart, details, kinds, moved, stretches, suspect
 from isthmus.policy.house import House
+from isthmus.policy.names import names
 from isthmus.policy.numbers import Detail
 from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.wording import language_for, words
@@ -38,8 +39,9 @@ Find = Callable[[str], list[Detail]]
 
 
 def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage | None:
-    """The same stage for every route that owes masking."""
-    del route, house
+    """The same stage for every route that owes masking. Who asked for names has them looked for, too (guard.toml)."""
+    del route
+    asked = house.guards
     region = obligations[0].region
 
     def on_response(ex: Exchange) -> None:
@@ -48,7 +50,34 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
             said = words("privacy", language_for(ex.language, region), region)
             ex.notices.append(said["lost"].format(n=made.lost))
 
+    def on_request(ex: Exchange) -> None:
+        guard = guards.of(asked, ex.caller)
+        if guard is None or not guard.names:
+            _mask(ex)
+        elif len(ex.text()) <= _LONG:
+            _met(ex)
+            _leave(ex, with_names, ex.ask.alone())
+
+    async def awaited(ex: Exchange) -> None:
+        guard = guards.of(asked, ex.caller)
+        if guard is None or not guard.names:
+            await _mask_long(ex)
+        elif len(ex.text()) > _LONG:
+            await _leave_slowly(ex, with_names)
+
+    if any(guard.names for guard in asked.values()):
+        return Stage(NAME, on_request=on_request, awaited=awaited, on_event=_restore, on_response=on_response)
     return Stage(NAME, on_request=_mask, awaited=_mask_long, on_event=_restore, on_response=on_response)
+
+
+def with_names(text: str) -> list[Detail]:
+    """As `details`, and names and addresses."""
+    return apart([*details(text), *names(text)])
+
+
+def _met(ex: Exchange) -> None:
+    if NAME not in ex.met:
+        ex.met.append(NAME)
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -61,8 +90,7 @@ class _Done(msgspec.Struct, frozen=True):
 
 
 def _mask(ex: Exchange) -> None:
-    if NAME not in ex.met:
-        ex.met.append(NAME)
+    _met(ex)
     if not ex.personal:
         return
     data = ex.text()
@@ -79,20 +107,23 @@ def _mask(ex: Exchange) -> None:
 
 async def _mask_long(ex: Exchange) -> None:
     data = ex.text()
-    if len(data) <= _LONG or not suspect(data):
-        return
+    if len(data) > _LONG and suspect(data):
+        await _leave_slowly(ex, details)
+
+
+async def _leave_slowly(ex: Exchange, find: Find) -> None:
     known: dict[str, list[Detail]] = {}
     if _DONE not in ex.held:
         for text in (*ex.ask.texts(), *ex.ask.beside()):
             if len(text) > STRETCH and "-----BEGIN" not in text:
-                known[text] = await _details_slowly(text)
-    _leave(ex, lambda text: known[text] if text in known else details(text), None)
+                known[text] = await _details_slowly(text, find)
+    _leave(ex, lambda text: known[text] if text in known else find(text), None)
 
 
-async def _details_slowly(text: str) -> list[Detail]:
+async def _details_slowly(text: str, find: Find = details) -> list[Detail]:
     found: list[Detail] = []
     for start, end in stretches(text):
-        found += moved(details(text[start:end]), start)
+        found += moved(find(text[start:end]), start)
         await asyncio.sleep(0)
     return found
 
