@@ -30,6 +30,7 @@ from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, claim, conclude, end_broken, record
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import Answer, UpstreamError
+from isthmus.gateway.ways import dropped
 from isthmus.partners.schema import Habits
 from isthmus.policy import fingerprint, money
 from isthmus.policy.privacy import own_fields
@@ -63,11 +64,11 @@ async def go_on(
     kept = {name: getattr(ex, name) for name in _KEPT}
     question = (ex.ask.messages, ex.ask.fields)
     for plan in candidates:
-        if not c.breakers.budget.take():
-            break
         begun = c.clock.monotonic()
         try:
             await prepare(c, ex, plan, question, said)
+            if not c.breakers.budget.take():
+                break
             word = await carry(c, ex, plan, stream, door)
         except (RouteSkipped, Refusal) as skipped:
             code = skipped.refusal.code if isinstance(skipped, RouteSkipped) else skipped.code
@@ -198,6 +199,7 @@ async def carry(c: Corridor, ex: Exchange, plan: Plan, stream: Stream, door: Doo
     route = plan.route
     way = c.ways[route.name]
     body = way.dialect.write_body(ex, route)
+    ex.dropped = dropped(way, ex, route)
     wire = b"%b%d\r\n\r\n%b" % (way.stream, len(body), body)
     stream.rejoin(plan, way.dialect, None if way.reader is None else way.reader(route))
     try:

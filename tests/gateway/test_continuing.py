@@ -133,6 +133,7 @@ def test_nobody_is_asked_without_the_consent_that_it_needs(house):
     assert told.last["error"]["code"] == "upstream_lost"
     assert hosts(house) == [ARK]
     assert [each.outcome for each in house.receipt.attempts] == ["skipped", "skipped", "skipped", "lost"]
+    assert house.corridor.breakers.budget._retries == 0  # nobody was called
 
 
 def test_only_models_that_continue_an_answer_are_asked(house):
