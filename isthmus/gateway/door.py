@@ -27,6 +27,7 @@ BODY_SECONDS = 10.0
 BODY_RATE = 16 << 10  # bytes per second that a body must keep after its first BODY_SECONDS
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
+HALF_SECONDS = 60.0  # for a caller that has said its last byte, from one piece of its answer to the next
 DRAIN_IDLE_SECONDS = 1.0
 WRITE_LIMIT = 256 << 10
 _NEVER = float("inf")
@@ -142,12 +143,19 @@ class Door(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self.reader is not None:
             self.reader.resume()
-        self.deadline = _NEVER if self.task is not None else self._doors.loop.time() + IDLE_SECONDS
+        served = self.task is not None and not self._half
+        self.deadline = _NEVER if served else self._doors.loop.time() + IDLE_SECONDS
 
     def eof_received(self) -> bool:
-        """A half-closed caller may still wait for its answer; one that never finished its request may not."""
+        """A half-closed caller may still wait for its answer; one that never finished its request may not.
+
+        Whether it has gone altogether shows only when something is sent, so a silent partner keeps it a while, not long.
+        """
         self._half = True
-        return self.task is not None
+        if self.task is None:
+            return False
+        self.deadline = self._doors.loop.time() + HALF_SECONDS
+        return True
 
     def expire(self) -> None:
         """The deadline passed: say so where a request had begun, close at once where none had."""
@@ -247,7 +255,7 @@ class Door(asyncio.Protocol):
         if self._doors.draining:
             request.keep_alive = False
         self._request = None
-        self.deadline = _NEVER
+        self.deadline = self._doors.loop.time() + HALF_SECONDS if self._half else _NEVER
         self.task = self._doors.loop.create_task(self._doors.serve(request, self))
 
     def _count_body(self, data: bytes, length: int) -> tuple[bytes | None, bytes]:
@@ -268,6 +276,8 @@ class Door(asyncio.Protocol):
             head, _, rest = data.partition(b"\r\n\r\n")
             data = b"%b\r\n%b\r\n%b" % (head, self.adds, rest)
             self.adds = b""
+        if self._half:
+            self.deadline = self._doors.loop.time() + HALF_SECONDS
         if self.late is not None:
             data = self.late.keep(data)
             if not data:

@@ -348,6 +348,21 @@ def test_a_reader_that_never_reads_is_closed():
     assert house.wire.options == (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: it sees it
 
 
+def test_a_caller_that_said_its_last_byte_waits_a_while_for_a_silent_partner_and_no_longer():
+    house = House().say(HEAD + b"hello")
+    assert house.door.eof_received()
+    house.loop.now = door_room.HALF_SECONDS - 1
+    house.doors.sweep()
+    assert not house.wire.aborted
+    house.door.write(b"a piece")
+    house.loop.now = door_room.HALF_SECONDS + 1
+    house.doors.sweep()
+    assert not house.wire.aborted  # each piece buys it as long again
+    house.loop.now = 2 * door_room.HALF_SECONDS
+    house.doors.sweep()
+    assert house.wire.aborted
+
+
 def test_draining_gives_every_connection_one_last_answer_that_says_so():
     house = House().say(HEAD + b"hello")
     idle, silent = house.doors(), house.doors()
