@@ -1,11 +1,14 @@
 """The Mooncake traces through the gateway's own picker, beside round robin and others, on a simulated clock.
 
-    python -m benchmarks.fleet.mooncake --traces FOLDER [--json]
+    python -m benchmarks.fleet.mooncake --traces FOLDER [--seed N] [--from S --until S] [--json]
 
 FOLDER holds mooncake_conversation.jsonl and mooncake_synthetic.jsonl (kvcache-ai/Mooncake, FAST25-release/traces,
 Apache-2.0). Each replica reads prompts first come, first served, at 20,000 tokens a second, and keeps the 2,000 blocks
 of 512 tokens that were used last. Only reading is simulated: no decoding, no network. The synthetic trace runs at twice
-its rate. `hit` counts blocks; TTFT is in seconds.
+its rate. `hit` counts blocks; TTFT is in seconds. The conversation trace's times are whole multiples of three seconds,
+so some ten requests come in one moment; they are placed together (routing.together), as the gateway does with requests
+of one turn of its loop. `--seed` moves each request of the synthetic trace by up to 0.3 s and shuffles those of one
+moment in the other; `--from` and `--until` take a part of the traces.
 """
 
 from __future__ import annotations
@@ -158,10 +161,19 @@ def ideal(trace: Sequence[Request]) -> float:
     return hit / asked
 
 
-def run(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+def shaken(trace: Sequence[Request], seed: int, most: float) -> list[Request]:
+    """The trace with each request up to `most` seconds later, and those of one moment in another order."""
+    chance = random.Random(seed)
+    moved = [(second + chance.random() * most, chance.random(), blocks, tokens) for second, blocks, tokens in trace]
+    return [(second, blocks, tokens) for second, _, blocks, tokens in sorted(moved, key=lambda each: each[:2])]
+
+
+def run(folder: Path, seed: int | None, begin: float, end: float) -> dict[str, dict[str, dict[str, float]]]:
     table: dict[str, dict[str, dict[str, float]]] = {}
     for name, rate in TRACES.items():
-        trace = load(folder / f"mooncake_{name}.jsonl", rate)
+        trace = [each for each in load(folder / f"mooncake_{name}.jsonl", rate) if begin <= each[0] * rate < end]
+        if seed is not None:
+            trace = shaken(trace, seed, 0.3 if name == "synthetic" else 0.0)
         rows = {"round robin": plain(trace, round_robin()).row(), "power of two": plain(trace, power_of_two()).row()}
         rows["isthmus picker"] = picked(trace).row()
         rows["one cache, no queue"] = unqueued(trace).row()
@@ -175,9 +187,12 @@ def run(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.mooncake", description=__doc__)
     parser.add_argument("--traces", type=Path, required=True, help="folder with the two trace files")
+    parser.add_argument("--seed", type=int, help="shake the traces with this seed (else they are as they are)")
+    parser.add_argument("--from", dest="begin", type=float, default=0.0, help="second of the trace to begin at")
+    parser.add_argument("--until", type=float, default=float("inf"), help="second of the trace to end at")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    table = run(given.traces)
+    table = run(given.traces, given.seed, given.begin, given.until)
     if given.json:
         print(json.dumps(table))
         return

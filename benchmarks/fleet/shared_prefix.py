@@ -1,6 +1,6 @@
 """The shared-prefix scenario that llm-d published, simulated, with the gateway's own picker.
 
-    python -m benchmarks.fleet.shared_prefix [--minutes M] [--json]
+    python -m benchmarks.fleet.shared_prefix [--minutes M] [--seed N] [--json]
 
 8 pods, 150 tenants with a prefix of 6,000 tokens each, 5 users a tenant, questions of 1,200 tokens, Poisson arrivals
 from 3 to 60 requests a second, 307,328 KV tokens a pod. Source: llm-d.ai, "KV-Cache Wins You Can See", repeated in
@@ -211,9 +211,10 @@ def send(policy: str, picker: Picker, pods: list[Pod], job: Job, chance: random.
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.shared_prefix", description=__doc__)
     parser.add_argument("--minutes", type=float, default=8.0, help="simulated time, over all rates")
+    parser.add_argument("--seed", type=int, default=1, help="of arrivals and tenants")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    table = {policy: simulate(policy, given.minutes) for policy in POLICIES}
+    table = {policy: simulate(policy, given.minutes, given.seed) for policy in POLICIES}
     if given.json:
         print(json.dumps(table))
         return

@@ -111,7 +111,7 @@ def head_command(cell: Cell, ray: Path) -> list[str]:
     first = cell.ray
     options: dict[str, object] = {"--port": first, **ports(first), "--num-cpus": 0, "--num-gpus": 0}
     options |= {"--include-dashboard": "false", "--dashboard-port": first + 6, "--temp-dir": ray}
-    return ["--head", *flat(cell, options), "--disable-usage-stats"]
+    return ["--head", "--no-monitor", *flat(cell, options), "--disable-usage-stats"]
 
 
 def node_command(cell: Cell) -> list[str]:
