@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -11,12 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from isthmus.core import config
+from isthmus.core.clock import SystemClock
 from isthmus.core.errors import Refusal
-from isthmus.policy import term_lists
+from isthmus.core.exchange import Caller
+from isthmus.policy import allow as exceptions
+from isthmus.policy import guards, term_lists
+from isthmus.policy.attack_model import AttackModel
 from isthmus.policy.detect import details
+from isthmus.policy.judges import MODEL
 from isthmus.policy.moderation import cover
+from isthmus.policy.numbers import Detail
 from isthmus.policy.placeholders import Placeholders
-from isthmus.policy.privacy import masked
+from isthmus.policy.privacy import masked, with_names
 from isthmus.policy.terms import TermScanner
 from isthmus.policy.wording import law_line
 from isthmus.regions import load as region_files
@@ -36,11 +43,13 @@ def guard() -> None:
 def try_file(
     file: Annotated[Path, typer.Argument(help="A text file (UTF-8), or - for standard input. Each line is one text.")],
     region: Annotated[str, typer.Option(help="The region whose lists are scanned for.")] = "CN",
+    tenant: Annotated[str, typer.Option(help="Whose exceptions (allow.toml) and wishes (guard.toml) count.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show line by line what would be blocked, masked or flagged, and by which rule."""
     scanners = _scanners(region)
-    rows = [row for number, line in enumerate(_lines(file), 1) for row in _judge(number, line, scanners)]
+    wishes = _wishes(tenant)
+    rows = [row for number, line in enumerate(_lines(file), 1) for row in _judge(number, line, scanners, wishes)]
     if json:
         print(msgspec.json.encode(rows).decode())
         return
@@ -69,24 +78,38 @@ def _scanners(region: str) -> list[tuple[str, TermScanner]]:
     return [(f"{rule.id}: {law_line(rule.law)}", TermScanner(index, [rule.values["taxonomy"]])) for rule in rules]
 
 
-def _judge(number: int, line: str, scanners: list[tuple[str, TermScanner]]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+class _Wishes(NamedTuple):
+    """A tenant's own: the letters that may pass, how details are found, and the attack model where it is asked."""
+
+    allowed: Collection[str]
+    find: Callable[[str], list[Detail]]
+    model: AttackModel | None
+
+
+def _wishes(tenant: str) -> _Wishes:
+    home = config.load().home
+    allowed = exceptions.letters(exceptions.load(home), tenant, SystemClock().now().date())
+    guard = guards.of(guards.load(home), Caller(key_id="", tenant=tenant, regions=(), region=""))
+    named = guard is not None and guard.names
+    asked = guard is not None and any(one.name == MODEL for one in guard.judge)
+    return _Wishes(allowed, with_names if named else details, AttackModel.load() if asked else None)
+
+
+def _judge(
+    number: int, line: str, scanners: list[tuple[str, TermScanner]], wishes: _Wishes
+) -> list[dict[str, Any]]:  # fmt: skip
+    found: list[tuple[int, int, str, str, str, str]] = []
     for why, scanner in scanners:
-        rows.extend(
-            {"line": number, "start": hit.start, "end": hit.end, "what": hit.action, "which": hit.category, "why": why}
-            for hit in cover(scanner, line)[1]
-        )
-    shown = masked(line, Placeholders(), {})
-    rows.extend(
-        {
-            "line": number,
-            "start": one.start,
-            "end": one.end,
-            "what": "mask",
-            "which": one.kind,
-            "why": "HOUSE.mask",
-            "sent": shown,
-        }
-        for one in details(line)
-    )
-    return rows
+        hits = cover(scanner, line, wishes.allowed)[1]
+        found += [(hit.start, hit.end, hit.action, hit.category, why, "") for hit in hits]
+    if wishes.model is not None and wishes.model.is_attack(line):
+        found.append((0, len(line), "flag", f"{MODEL}.attack", "guard.toml", ""))
+    shown = masked(line, Placeholders(), {}, wishes.find)
+    for one in wishes.find(line):
+        why = "guard.toml" if one.kind in ("name", "address") else "HOUSE.mask"
+        found.append((one.start, one.end, "mask", one.kind, why, shown))
+    names = ("start", "end", "what", "which", "why", "sent")
+    return [
+        {"line": number, **{name: value for name, value in zip(names, row, strict=True) if value != ""}}
+        for row in found
+    ]

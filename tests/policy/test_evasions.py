@@ -7,8 +7,12 @@ import random
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from isthmus.core.exchange import Caller, Exchange
+from isthmus.core.wire import decode_ask
+from isthmus.gateway.answer import only_known
 from isthmus.policy.terms import TermScanner
 
 _spec = importlib.util.spec_from_file_location("disguises", Path(__file__).parent / "disguises.py")
@@ -51,6 +55,32 @@ def test_the_same_seed_draws_the_same_disguises():
 def test_ordinary_sentences_pass(scanner, text):
     hit = scanner.find(text.encode())
     assert hit is None or hit.term == "carding"
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"q": "\\u8d4c\\u535a\\u7f51\\u7ad9"}'}}
+OPEN_ONCE = {
+    "a new line inside a phrase": [{"role": "user", "content": "money\nlaundering"}],
+    "a phrase over two messages": [{"role": "user", "content": "money"}, {"role": "user", "content": "laundering"}],
+    "a phrase over the parts of one message": [
+        {"role": "user", "content": [{"type": "text", "text": "赌博"}, {"type": "text", "text": "网站"}]}
+    ],
+    "a NUL inside a word": [{"role": "user", "content": "nud\0ify"}],
+    "an escape inside tool arguments": [
+        {"role": "assistant", "content": None, "tool_calls": [CALL]}, {"role": "user", "content": "go on"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", OPEN_ONCE)
+def test_what_once_went_through_is_caught_in_the_question_as_the_gateway_reads_it(scanner, way):
+    ex = Exchange("r", Caller(key_id="k", tenant="t", regions=(), region=""), 0.0)
+    ex.ask = decode_ask(msgspec.json.encode({"model": "m", "messages": OPEN_ONCE[way]}))
+    assert scanner.find(ex.text()) is not None
+
+
+def test_what_no_stage_reads_of_an_answer_goes_no_further():
+    body = b'{"choices": [{"message": {"role": "assistant", "content": "ok", "odd": "\xe8\xb5\x8c"}}]}'
+    assert "odd" not in msgspec.json.decode(only_known(body, "message"))["choices"][0]["message"]
 
 
 KNOWN_MISSES = {
