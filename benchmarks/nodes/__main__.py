@@ -155,6 +155,7 @@ async def play(ground: Ground, seconds: float, rate: float) -> dict[str, object]
         "revocations": len(samples),
         "refused_s": {"p50": round(quantile(waits, 0.5), 3), "max": round(max(waits), 3), "of": len(waits)},
         "stream_ended_s": {"p50": round(quantile(ends, 0.5), 3), "max": round(max(ends), 3), "of": len(ends)},
+        "slow_revocations": judge.slow(samples, begun),
         "faults_s": {fault.name: round(fault.ends - fault.begins, 1) for fault in faults},
         "revoke_commit_max_s": round(max(sample.commit for sample in samples), 3),
         "law": told,

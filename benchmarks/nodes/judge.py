@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.nodes.ground import Ground
 from benchmarks.nodes.load import Outcome
+from benchmarks.nodes.probe import Sample
 from isthmus.ledger import read, verify
 from isthmus.ledger.budgets import Budget
 from isthmus.ledger.lease_store import open_store
@@ -58,6 +59,19 @@ def slowest(answered: list[Outcome], faults: list[Fault]) -> dict[str, float]:
     for each in answered:
         cause = cause_of(each, faults)
         found[cause] = max(found.get(cause, 0.0), round(each.took, 2))
+    return found
+
+
+def slow(samples: list[Sample], begun: float) -> list[dict[str, object]]:
+    """The revocations that took longer than half a second somewhere, with when they were made (s)."""
+    found = []
+    for each in samples:
+        if max((0.0, *each.refused.values(), *each.ended.values())) > 0.5:
+            waits = {
+                word: {house: round(wait, 2) for house, wait in told.items()}
+                for word, told in (("refused", each.refused), ("ended", each.ended))
+            }
+            found.append({"at": round(each.at - begun, 1), **waits})
     return found
 
 
