@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -313,13 +314,17 @@ def row(listed: Listed, load: Load | None, seen: Mapping[str, float]) -> Row:
 
 
 def table(rows: Sequence[Row], before: Mapping[str, float], seconds: float) -> Table:
-    """The replicas as a table for people; tokens a second against `before`, `seconds` ago."""
-    heads = ("replica", "model", "address", "state", "inside", "running", "waiting", "KV", "hit", "TTFT s", "tok/s")
-    shown = Table(*heads, "answer tok")
+    """The replicas as a table for people, 80 columns wide; tokens a second against `before`, `seconds` ago."""
+    shown = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    shown.add_column("replica", no_wrap=True)
+    shown.add_column("model", max_width=14, no_wrap=True, overflow="ellipsis")
+    shown.add_column("state", no_wrap=True)
+    for name in ("inside", "running", "waiting", "KV", "hit", "TTFT s", "tok/s"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for each in rows:
         kv = f"{each.kv:.0%}" if each.kv else "-"
         fast = f"{max(0.0, each.made - before[each.replica]) / seconds:.1f}" if each.replica in before else "-"
         load = (str(each.inside), str(each.running), str(each.waiting), kv)
-        worth = (f"{each.hit:.0%}", f"{each.ttft:.2f}" if each.ttft else "-", fast, f"{each.made:,.0f}")
-        shown.add_row(each.replica, each.model[:24], each.address, each.state, *load, *worth)
+        worth = (f"{each.hit:.0%}", f"{each.ttft:.2f}" if each.ttft else "-", fast)
+        shown.add_row(each.replica, each.model, each.state, *load, *worth)
     return shown

@@ -2,6 +2,7 @@
 
 import itertools
 import stat
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ from isthmus.fleet.ray_cell import (
     token_file,
     write_private,
 )
-from isthmus.fleet.ray_node import forget_killed_head
+from isthmus.fleet.ray_node import forget_killed_head, leave_out_dashboard
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CELL = Cell(ray=18200)
@@ -95,6 +96,15 @@ def test_a_long_folder_gets_a_short_private_place_for_sockets(tmp_path):
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert socket_folder(deep) == place
     place.rmdir()
+
+
+def test_a_head_starts_neither_dashboard_nor_autoscaler():
+    services = pytest.importorskip("ray._private.node")
+    leave_out_dashboard()
+    node = SimpleNamespace()
+    services.Node.start_api_server(node, include_dashboard=False, raise_on_failure=False)
+    assert vars(node) == {"_webui_url": None}
+    assert "--no-monitor" in head_command(CELL, "/ray")
 
 
 def test_only_processes_of_this_cell_are_found(tmp_path):
