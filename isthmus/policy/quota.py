@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -24,6 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from isthmus.core import log
 from isthmus.core.clock import Clock, today
 from isthmus.core.decision import Plan, Route, RouteSkipped
 from isthmus.core.errors import Refusal
@@ -330,7 +330,7 @@ class Quota:
     def _say_down(self, error: StoreDownError) -> None:
         """Once, until it answers again."""
         if not self._down:
-            print(f"the store of leases cannot be reached: {error.word}", file=sys.stderr, flush=True)
+            log.say("leases_unreachable", error=error.word)
         self._down = True
 
     async def tick(self) -> None:

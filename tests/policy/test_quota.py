@@ -328,7 +328,7 @@ def test_while_the_store_is_away_only_what_is_in_hand_is_spent(worker, request_o
         await reserve(quota, request_of())
 
     run(many())
-    assert "away" in capsys.readouterr().err
+    assert "leases_unreachable" in capsys.readouterr().err
 
 
 def test_each_person_has_a_part_of_their_own(worker, request_of, store):
