@@ -169,7 +169,7 @@ def test_a_session_that_ends_on_any_page_is_told_over_it_and_the_page_stands_aga
     desk.page.wait_for_selector("text=This session has ended")
     desk.page.wait_for_timeout(300)
     assert desk.questions(f"{name}-expired") == {}
-    desk.page.get_by_label("Token").fill(house.owner)
+    desk.page.get_by_label("Token", exact=True).fill(house.owner)
     desk.page.click("dialog button:has-text('Sign in')")
     desk.page.wait_for_selector("dialog", state="detached")
     desk.page.wait_for_selector(f"main >> text={LIVE[name]}")
@@ -193,7 +193,7 @@ def test_a_session_that_ended_asks_again_over_the_page_and_loses_nothing(console
     desk.page.wait_for_selector("text=This session has ended")
     desk.shot("expired")
     assert desk.flaws() == []
-    desk.page.get_by_label("Token").fill(house.owner)
+    desk.page.get_by_label("Token", exact=True).fill(house.owner)
     desk.page.click("dialog button:has-text('Sign in')")
     desk.page.wait_for_selector("dialog", state="detached")
     assert desk.page.get_by_label("A text to try").input_value() == "half a thought"
@@ -201,7 +201,7 @@ def test_a_session_that_ended_asks_again_over_the_page_and_loses_nothing(console
 
 def test_a_wrong_token_is_refused_in_words(console):
     desk = console("isa_00000000_wrong")
-    desk.page.get_by_label("Token").fill("isa_00000000_wrong")
+    desk.page.get_by_label("Token", exact=True).fill("isa_00000000_wrong")
     desk.page.click("dialog button:has-text('Sign in')")
     desk.page.wait_for_selector("text=This key is not known")
 
