@@ -127,8 +127,8 @@ def table(rows: list[dict]) -> list[str]:
         groups.setdefault((row["feature"], row["lang"]), []).append(row)
     for (feature, lang), group in sorted(groups.items()):
         lines.append(_line(feature, lang, group))
-    for feature in dict.fromkeys(feature for feature, _ in sorted(groups)):
-        lines.append(_line(f"**{feature}**", "both", [row for row in rows if row["feature"] == feature]))
+    names = sorted({feature for feature, _ in groups})
+    lines += [_line(f"**{name}**", "both", [row for row in rows if row["feature"] == name]) for name in names]
     asked = [row for row in rows if row["feature"] != "detect_language"]
     return [*lines, _line("all that ask the model", "", asked)] if asked else lines
 
@@ -162,10 +162,10 @@ def page() -> str:
         "at twelve, one check of translate and two of proofread after a look at one each, and proofread's known",
         "mistakes (`device/mistakes.toml`) were listed by whoever wrote the items. Answers were kept while the gate",
         "grew; texts were judged again by today's gate. When the held-out Chinese proofreading stood at 70 % right of",
-        "what was let through, 60 more dev items were written, the gate's bar for a doubtful word and its check for words",
-        "left out were set on dev items alone, and the held-out ones were asked again. Then came the late items: made for",
-        "the four weakest features and measured once, so their last line stands beside those features, not beside the",
-        "whole; with 5 to 12 items a row, one answer is 8 to 20 %. Run again, some 7 % of answers differ in a word.",
+        "what was let through, 60 more dev items were written, the gate's bar for a doubtful word and its check for",
+        "words left out were set on dev items alone, and the held-out ones were asked again. Then came the late items,",
+        "made for the four weakest features and measured once: their last line stands beside those features, not",
+        "beside the whole, and with 5 to 12 items a row one answer is 8 to 20 %. Run again, 7 % of answers differ.",
         "",
         "What belief is worth (`python -m benchmarks.features.calibrate`): see the end of this page.",
     ]
