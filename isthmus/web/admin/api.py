@@ -153,6 +153,9 @@ class Api:
 
     async def sign_in(self, request: Request) -> Response:
         """Exchange a token for a session cookie. The browser keeps it from scripts and from other sites."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":  # another site's form cannot say so, and so signs nobody in
+            raise Refusal("unsupported_media")
         asked = decode(await request.body(), SignIn)
         person = await run_in_threadpool(self.office.store.by_token, asked.token)
         if person is None:

@@ -209,7 +209,7 @@ OPERATIONS = (
         body=Draft, status=201, refusals=("not_law",),
     ),
     Operation(
-        "GET", "/law/versions/{version}/preview", "law.read", "What a version would do to recorded answers", preview,
+        "GET", "/law/versions/{version}/preview", "ledger.read", "What a version would do to recorded answers", preview,
         Preview, refusals=("unknown_object", "bad_law", "data_damaged"),
     ),
     Operation(

@@ -111,7 +111,7 @@ def money(office: Office, call: Call) -> Money:
 
 def set_budget(office: Office, call: Call) -> Budget:
     asked = call.body
-    _own(office, call, asked.scope, asked.target)
+    _own(office, call, asked.scope, asked.target, changes=True)
     unit = str(asked.__struct_config__.tag)
     subject = plain(asked.subject) or "*" if asked.scope == "user" else ""
     return office.accounts.budgets.set(
@@ -121,17 +121,23 @@ def set_budget(office: Office, call: Call) -> Budget:
 
 def lift_budget(office: Office, call: Call) -> Done:
     id = call.path["id"]
-    if not any(each.budget.id == id for each in _budgets(office, call)):
+    there = next((each.budget for each in _budgets(office, call) if each.budget.id == id), None)
+    if there is None:
         raise Refusal("unknown_budget", id=id)
+    _own(office, call, there.scope, there.target, changes=True)
     office.accounts.budgets.remove(id)
     return Done(id)
 
 
-def _own(office: Office, call: Call, scope: str, target: str) -> None:
-    """People of one organisation set limits for its own tenants and keys. Raises Refusal not_permitted."""
+def _own(office: Office, call: Call, scope: str, target: str, *, changes: bool = False) -> None:
+    """People of one organisation set limits for its own tenants and keys; the one that the house set on all of them
+    they see, and do not change. Raises Refusal not_permitted.
+    """
     own = call.person.organisation
     if not own:
         return
+    if changes and scope == "organisation":
+        raise Refusal("not_permitted", role=call.person.role, needs="the whole house")
     tenants = office.tenants_of(call.person) or frozenset()
     keys = {key.id for key in office.accounts.list_keys() if key.tenant in tenants}
     mine = {"organisation": {own}, "tenant": tenants, "user": tenants, "key": keys}[scope]

@@ -116,6 +116,14 @@ def test_a_session_over_tls_is_never_sent_in_the_clear(desk):
     assert "secure" in signed.headers["set-cookie"].lower()
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_what_another_sites_form_can_send_signs_nobody_in(desk, kind):
+    said = b'{"token": "' + desk.tokens["owner"].encode() + b'"}'
+    answer = desk.client.post(f"{PREFIX}/session", content=said, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media")
+    assert "set-cookie" not in answer.headers
+
+
 def test_signing_out_ends_the_session_at_once(desk):
     csrf = desk.client.post(f"{PREFIX}/session", json={"token": desk.tokens["owner"]}).json()["csrf"]
     secret = desk.client.cookies[COOKIE]
