@@ -135,6 +135,8 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""
         if self.in_text is None:
             texts = self.ask.alone()
-            whole = "\n".join((*self.ask.texts(), *self.ask.beside()) if texts is None else texts)
+            if texts is None:
+                texts = [*self.ask.texts(), *self.ask.beside()]
+            whole = texts[0] if len(texts) == 1 else "\n".join(texts)
             self.in_text = whole.encode("utf-8", "surrogatepass")
         return self.in_text
