@@ -142,10 +142,9 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
         raise Refusal("content_blocked", extra={"rule": first.rule}, category=category, reason=reason)
 
     def passed(ex: Exchange) -> None:
-        if NAME not in ex.met:
-            ex.met.append(NAME)
-            if ex.subject:
-                strikes.passed(ex)
+        ex.met.append(NAME)
+        if ex.subject:
+            strikes.passed(ex)
 
     def on_request(ex: Exchange) -> None:
         data = ex.in_text or ex.text()
@@ -160,7 +159,8 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
             refuse(ex, hit.category)
         if soft is not None and soft.find(data, allowed) is not None:
             _cover_question(ex, soft, allowed)
-        passed(ex)
+        if NAME not in ex.met:
+            passed(ex)
 
     async def awaited(ex: Exchange) -> None:
         if _LATER not in ex.held and len(ex.text()) <= _LONG:
@@ -171,7 +171,8 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
             refuse(ex, hit.category)
         if soft is not None and await _find_slowly(soft, ex.text(), allowed) is not None:
             _cover_question(ex, soft, allowed)
-        passed(ex)
+        if NAME not in ex.met:
+            passed(ex)
 
     return on_request, awaited
 

@@ -55,7 +55,8 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
         if guard is None or not guard.names:
             _mask(ex)
         elif len(ex.text()) <= _LONG:
-            _met(ex)
+            if NAME not in ex.met:
+                ex.met.append(NAME)
             _leave(ex, with_names, ex.ask.alone())
 
     async def awaited(ex: Exchange) -> None:
@@ -75,11 +76,6 @@ def with_names(text: str) -> list[Detail]:
     return apart([*details(text), *names(text)])
 
 
-def _met(ex: Exchange) -> None:
-    if NAME not in ex.met:
-        ex.met.append(NAME)
-
-
 class _Done(msgspec.Struct, frozen=True):
     """One question as it leaves: what it was made from, its messages, the other fields that changed, the counts."""
 
@@ -90,7 +86,8 @@ class _Done(msgspec.Struct, frozen=True):
 
 
 def _mask(ex: Exchange) -> None:
-    _met(ex)
+    if NAME not in ex.met:
+        ex.met.append(NAME)
     if not ex.personal:
         return
     data = ex.text()
