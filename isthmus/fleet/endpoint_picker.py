@@ -14,7 +14,7 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 import grpc
@@ -82,8 +82,15 @@ class Conversation:
             self._answer_duplex = message.protocol_config.response_body_mode == _FULL_DUPLEX
             if message.protocol_config.request_body_mode == _STREAMED:
                 raise ValueError("request_body_mode: BUFFERED or FULL_DUPLEX_STREAMED")
-        part = message.WhichOneof("request")
-        yield from getattr(self, f"_{part}")(message)
+        heard: Mapping[str, Callable[[Any], Iterator[Any]]] = {
+            "request_headers": self._request_headers,
+            "request_body": self._request_body,
+            "request_trailers": self._request_trailers,
+            "response_headers": self._response_headers,
+            "response_body": self._response_body,
+            "response_trailers": self._response_trailers,
+        }
+        yield from heard[message.WhichOneof("request")](message)
 
     def close(self, *, whole: bool) -> None:
         """The stream has ended; `whole` when Envoy ended it."""
