@@ -36,6 +36,7 @@ from isthmus.gateway.relay import Corridor
 from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.ledger.accounts import Accounts
+from isthmus.partners.tokenizers import counter, families
 from isthmus.routing.picker import Picker
 from isthmus.routing.probe import FLEET_HOST
 from isthmus.web.public import public_app
@@ -199,8 +200,13 @@ def settle_memory() -> None:
 
 
 async def warm_the_rest(corridor: Corridor) -> None:
-    """Compile other regions while requests are served already."""
+    """Compile other regions while requests are served already, and read the vocabularies: a stream that is ended has
+    its tokens counted, and its caller would wait a second or two for the first of them.
+    """
     await warm_others(corridor)
+    loop = asyncio.get_running_loop()
+    for family in families():
+        await loop.run_in_executor(None, counter, family)
     settle_memory()
 
 
