@@ -88,15 +88,23 @@ def environment(folder: Path, token: Path, key: Path, environ: Mapping[str, str]
 def socket_folder(folder: Path) -> Path:
     """Where Ray keeps its sockets and logs: below the cell's own folder if its path is short enough.
 
-    Raises Refusal usage when a folder of that name in the temporary place belongs to somebody else.
+    Ray opens it to everybody (mode 777), so it always lies in a private folder, which is made here. Raises Refusal
+    usage when that one, in the temporary place, belongs to somebody else.
     """
+    place = socket_place(folder)
+    private = place.parent
+    if private != folder:
+        private.mkdir(mode=0o700, exist_ok=True)
+        if private.stat().st_uid != os.getuid() or private.stat().st_mode & 0o077:
+            raise Refusal("usage", reason=f"{private} is not a private folder of this user.")
+    return place
+
+
+def socket_place(folder: Path) -> Path:
+    """The path of that folder, whether it is there or not."""
     if len(str(folder)) <= LONGEST_FOLDER:
         return folder / "ray"
-    short = Path("/tmp") / f"isthmus-{os.getuid()}-{abs(hash_of(folder)):08x}"  # noqa: S108 - checked below
-    short.mkdir(mode=0o700, exist_ok=True)
-    if short.stat().st_uid != os.getuid() or short.stat().st_mode & 0o077:
-        raise Refusal("usage", reason=f"{short} is not a private folder of this user.")
-    return short
+    return Path("/tmp") / f"isthmus-{os.getuid()}-{abs(hash_of(folder)):08x}" / "ray"  # noqa: S108 - checked when made
 
 
 def hash_of(folder: Path) -> int:
@@ -153,7 +161,7 @@ def supervise(cell: Cell, folder: Path, environ: dict[str, str]) -> tuple[Child,
 
 def processes(folder: Path) -> list[int]:
     """Process ids of this cell's Ray: those of this user whose command line names its folder."""
-    marks = (str(socket_folder(folder)).encode() + b"/session_", str(folder / "gcs").encode())
+    marks = (str(socket_place(folder)).encode() + b"/session_", str(folder / "gcs").encode())
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -84,7 +84,7 @@ def cell(home):
         assert process.wait(90) == 0
         log.close()
         assert ray_cell.processes(running.folder) == []
-        shutil.rmtree(ray_cell.socket_folder(running.folder), ignore_errors=True)
+        shutil.rmtree(ray_cell.socket_folder(running.folder).parent, ignore_errors=True)
 
 
 def test_without_a_token_nothing_starts(tmp_path):
