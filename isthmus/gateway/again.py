@@ -1,4 +1,4 @@
-"""GET /v1/streams/{name}: a stream is taken up where its caller lost it, in whichever worker it lives.
+"""/v1/streams/{name}: GET takes a stream up where its caller lost it, DELETE stops it, in whichever worker it lives.
 
 A name begins with the shard of the worker that holds the stream. A request that meets another worker is handed on
 through that worker's own Unix socket, in a folder that only this user can enter. What is heard is what was shown
@@ -32,7 +32,7 @@ def socket_path(run: Path, shard: str) -> Path:
 
 
 async def take_up(c: Corridor, run: Path, request: Request, door: Door) -> bool:
-    """Tell the rest of a stream. Returns whether the connection may be kept.
+    """Tell the rest of a stream, or stop it. Returns whether the connection may be kept.
 
     Raises Refusal missing_key, invalid_key, revoked_key, or not_found for a stream that is gone or another tenant's.
     """
@@ -45,6 +45,10 @@ async def take_up(c: Corridor, run: Path, request: Request, door: Door) -> bool:
     replay = c.replays.find(token, standing.caller.tenant)
     if replay is None:
         raise Refusal("not_found")
+    if request.method == b"DELETE":
+        replay.stop()
+        door.write(b"HTTP/1.1 204 No Content\r\n%b\r\n" % (b"" if request.keep_alive else b"Connection: close\r\n"))
+        return request.keep_alive
     try:
         missed = replay.after(last_seen(request.headers.get(b"last-event-id", b"")))
     except Gone:
@@ -88,7 +92,8 @@ async def _hand_on(path: Path, request: Request, door: Door) -> bool:
         raise Refusal("not_found") from None  # that worker is gone, and what it kept is gone with it
     try:
         handed = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _HANDED if name in request.headers)
-        writer.write(b"GET %b HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n%b\r\n" % (request.path, handed))
+        asked = b"%b %b HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n" % (request.method, request.path)
+        writer.write(asked + handed + b"\r\n")
         while data := await reader.read(_PIECE):
             door.write(data)
     finally:

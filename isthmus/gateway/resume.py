@@ -31,7 +31,9 @@ class Gone(LookupError):
 class Replay:
     """One stream: its events by number from 1, oldest first. `token` names it, `ended` says that no more will come."""
 
-    __slots__ = ("_all", "_events", "_first", "_listeners", "_next", "ended", "size", "tenant", "token", "touched")
+    __slots__ = (
+        "_all", "_events", "_first", "_listeners", "_next", "ended", "size", "stop", "tenant", "token", "touched",
+    )  # fmt: skip
 
     def __init__(self, replays: Replays, tenant: str, token: str, now: float) -> None:
         self._all = replays
@@ -44,6 +46,7 @@ class Replay:
         self.touched = now
         self.size = 0
         self.ended = False
+        self.stop: Callable[[], None] = self.forget  # ends the answer itself; gateway.stream sets it
 
     def number(self, block: bytes) -> bytes:
         """Remember every event of `block` (whole events, as they are sent) and return it with an id on each."""

@@ -100,7 +100,7 @@ class Service:
                 raise Refusal("method_not_allowed", method=request.method.decode("ascii"), allowed="POST")
             elif request.path == MODELS:
                 keep_alive = await self._models(request, door)
-            elif request.path.startswith(PREFIX) and request.method == b"GET":
+            elif request.path.startswith(PREFIX) and request.method in (b"GET", b"DELETE"):
                 keep_alive = await take_up(self.corridor, self.run, request, door)
             elif request.path == HEALTH:
                 keep_alive = tell(request, door, answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))

@@ -121,6 +121,14 @@ class Stream:
                 self.replay.forget()
             self._cut()
 
+    def stop(self) -> None:
+        """Its caller wants no more of it: the partner is let go of, and what was kept is forgotten."""
+        if self.failure is None and not self.done:
+            self.failure = Refusal("stream_ended", reason="its caller stopped it")
+            self._cut()
+        if self.replay is not None:
+            self.replay.forget()
+
     def _must_end(self) -> bool:
         """Whether a key was revoked or a consent withdrawn that the stream rests on; `failure` then says so."""
         if self._ex.caller.revoked:
@@ -293,6 +301,7 @@ class Stream:
     def _outlive(self, replays: Replays) -> None:
         """From here on the answer goes on to be made though its caller may be away."""
         self.replay = replays.open(self._ex.caller.tenant)
+        self.replay.stop = self.stop
         self.lines += b"isthmus-resume: %b\r\n" % self.replay.token.encode()
         self._door.outlives = True
 

@@ -163,6 +163,7 @@ def streamed(word):
     words = delta(content="Hel") + delta(content="lo.")
     rest = {
         "cut": words,
+        "open": words,
         "early": b"",
         "error200": words + event({"error": {"message": SECRET}}),
         "two": event({"choices": [{"index": n, "delta": {"content": SECRET}} for n in range(2)]}),

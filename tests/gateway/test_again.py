@@ -19,8 +19,8 @@ def service(house, tmp_path):
     return Service(house.corridor, None, run=tmp_path)
 
 
-def get(house, service, token, last=b"", key=None, version="1.1"):
-    lines = [f"GET /v1/streams/{token} HTTP/{version}", "Host: h", f"Authorization: Bearer {key or house.key}"]
+def get(house, service, token, last=b"", key=None, version="1.1", method="GET"):
+    lines = [f"{method} /v1/streams/{token} HTTP/{version}", "Host: h", f"Authorization: Bearer {key or house.key}"]
     if last:
         lines.append(f"Last-Event-ID: {last}")
     return house.say("\r\n".join([*lines, "", ""]).encode(), service.serve)
@@ -112,3 +112,57 @@ def test_an_answer_goes_on_while_its_caller_is_away(house, service):
     last = [line for line in told.split(b"\n") if line.startswith(b"data: {")][-1]
     assert json.loads(last[6:])["isthmus"]["receipt"]
     assert house.receipt.outcome == "answered"
+
+
+def test_a_stream_that_its_caller_stops_ends_its_partner_too(house, service):
+    """The caller asks on another connection; the first hears a typed end, and the receipt says why."""
+    body = {"model": "private", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    house.fresh(["open"])
+    asked = Service(house.corridor, None, run=service.run)
+
+    async def stop():
+        doors = Doors(house.loop, asked.serve, body_limit)
+        door, wire = doors(), Wire()
+        door.connection_made(wire)
+        door.data_received(request_bytes(body, house.key, {"isthmus-resume": "1"}))
+        task = door.task
+        for _ in iter(lambda: door.outlives, True):
+            await asyncio.sleep(0)
+        token = wire.out.split(b"isthmus-resume: ")[1].split(b"\r\n")[0].decode()
+        other, heard = doors(), Wire()
+        other.connection_made(heard)
+        line = f"DELETE /v1/streams/{token} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {house.key}\r\n\r\n"
+        other.data_received(line.encode())
+        await asyncio.wait({task, other.task})
+        return token, wire.out, heard.out
+
+    token, told, said = house.loop.run_until_complete(stop())
+    assert said.startswith(b"HTTP/1.1 204 ")
+    assert b"its caller stopped it" in told
+    assert (house.receipt.outcome, house.receipt.refusal) == ("interrupted", "stream_ended")
+    assert get(house, asked, token).status == 404
+
+
+def test_nobody_stops_another_tenants_stream(house, service):
+    token, events = streamed(house, service)
+    _, other = house.accounts.create_key("other", ["CN"], "CN")
+    house.corridor.ring.refresh(house.accounts)
+    assert get(house, service, token, key=other, method="DELETE").status == 404
+    assert dechunked(get(house, service, token).out.partition(b"\r\n\r\n")[2]) == events
+
+
+def test_stopping_a_stream_that_has_ended_forgets_it(house, service):
+    token, _ = streamed(house, service)
+    assert get(house, service, token, method="DELETE").status == 204
+    assert get(house, service, token).status == 404
+
+
+def test_a_stop_that_meets_another_worker_is_handed_on(house, service, tmp_path):
+    token, _ = streamed(house, service)
+    elsewhere = copy.copy(house.corridor)
+    elsewhere.shard = "w1"
+    doors = Doors(house.loop, service.serve, body_limit)
+    server = house.loop.run_until_complete(house.loop.create_unix_server(doors, str(again.socket_path(tmp_path, "w0"))))
+    assert get(house, Service(elsewhere, None, run=tmp_path), token, method="DELETE").status == 204
+    server.close()
+    assert get(house, service, token).status == 404
