@@ -39,7 +39,7 @@ _LATER = (NAME, "later")
 _NOTHING = ("", "")  # what a channel keeps back, and the folded character it showed last
 _LONG = 16_384  # bytes of a question from which on it is read in pieces
 _PIECE = 1_024  # characters of one piece
-_STRIDE = 65_536  # bytes scanned in one go
+_STRIDE = 8_192  # bytes scanned in one go
 _indexes: dict[str, Index] = {}
 _KEPT = 4
 
