@@ -99,7 +99,10 @@ TABLE: dict[str, Row] = {
         400, _LAW, 3, "This question cannot be processed here (category {category}). Rephrase it. {reason}"
     ),
     "tool_not_allowed": Row(
-        403, "permission_error", 4, "Tool number {place} is not one that this key may use. Leave it out, or ask its owner."
+        403,
+        "permission_error",
+        4,
+        "Tool number {place} is not one that this key may use. Leave it out, or ask its owner.",
     ),
     "not_judged": Row(
         503, _LAW, 3, "The question could not be judged in time by {judge}, and nothing passes unjudged. Try again."
