@@ -69,14 +69,14 @@ def console(tmp_path):
 def test_after_the_provider_the_console_opens_and_the_cookie_is_strict(chromium, console):
     url, _ = console
     page = chromium.new_context().new_page()
-    page.goto(f"{url}{oidc.HERE}/login")
-    page.wait_for_url(f"{url}/")
+    page.goto(url)
+    page.get_by_role("link", name="Sign in with").click()
+    page.get_by_text("Ada").first.wait_for()
     said = page.evaluate("async () => (await (await fetch('/admin/v1/session')).json())")
     assert (said["person"]["name"], said["person"]["role"]) == ("Ada", "operator")
     kept = {each["name"]: each for each in page.context.cookies()}
     assert (kept[COOKIE]["sameSite"], kept[COOKIE]["httpOnly"]) == ("Strict", True)
     assert oidc.BEGUN not in kept
-    page.get_by_text("Ada").first.wait_for()
     assert page.evaluate("document.cookie") == ""
     page.context.close()
 

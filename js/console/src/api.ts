@@ -50,6 +50,16 @@ export async function signIn(token: string): Promise<void> {
   tell(await call<SignedIn>("POST", "/session", { token }));
 }
 
+/** The name of the organisation's own identity provider; "" where the token alone signs in. */
+export async function signInElsewhere(): Promise<string> {
+  try {
+    return (await call<{ name: string }>("GET", "/oidc")).name;
+  } catch (error) {
+    if (error instanceof Failed) return "";
+    throw error;
+  }
+}
+
 export async function resume(): Promise<void> {
   try {
     tell(await call<SignedIn>("GET", "/session"));

@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Failed, heard, onSession, pausing, resume, signIn, signOut, usePoll, type SignedIn } from "./api";
+import { Failed, heard, onSession, pausing, resume, signIn, signInElsewhere, signOut, usePoll, type SignedIn } from "./api";
 import { DecisionsPage } from "./decisions";
 import { FleetPage } from "./fleet";
 import { GuardPage } from "./guard";
@@ -231,6 +231,10 @@ function RegionChoice({ region, choose, names }: { region: string; choose: (word
 function SignIn({ ended }: { ended: boolean }) {
   const [token, setToken] = useState("");
   const [failure, setFailure] = useState("");
+  const [provider, setProvider] = useState(""); // the organisation's own sign-in, by its name; "" where there is none
+  useEffect(() => {
+    void signInElsewhere().then(setProvider);
+  }, []);
   return (
     <Dialog title={ended ? "This session has ended" : "Sign in"}>
       <p>{ended ? "Sign in again. Nothing on this page is lost." : "Isthmus up prints the owner's token; people you add get their own."}</p>
@@ -249,6 +253,11 @@ function SignIn({ ended }: { ended: boolean }) {
           <button type="submit" class="button primary">
             Sign in
           </button>
+          {provider ? (
+            <a class="button" href="/admin/v1/oidc/login">
+              Sign in with {provider}
+            </a>
+          ) : null}
         </div>
       </form>
     </Dialog>
