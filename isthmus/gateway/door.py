@@ -149,7 +149,7 @@ class Door(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A half-closed caller may still wait for its answer; one that never finished its request may not.
 
-        Whether it has gone altogether shows only when something is sent, so a silent partner keeps it a while, not long.
+        Whether it has gone altogether shows only when something is sent: a silent partner keeps it a while, not long.
         """
         self._half = True
         if self.task is None:

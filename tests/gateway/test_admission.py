@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from isthmus.core.errors import Refusal
-from isthmus.gateway.admission import RANKS, HEADER, LEAST, TARGET_S, TICK_S, Admission
+from isthmus.gateway.admission import HEADER, LEAST, RANKS, TARGET_S, TICK_S, Admission
 
 NEVER, ALWAYS = (lambda: 1.0), (lambda: 0.0)  # what is drawn when a class is shed by chance
 
