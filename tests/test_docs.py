@@ -154,7 +154,7 @@ def test_every_command_in_the_readme_exists(line: str) -> None:
         known = {option for leaf in REFERENCE["leaves"]().values() for p in leaf.params for option in p.opts}
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help", "--version"}
     else:
-        assert words[0] in {"git", "cd", "curl", "export", "pip", "python"}
+        assert words[0] in {".", "git", "cd", "curl", "export", "pip", "python"}
 
 
 def test_links_between_documents_lead_somewhere() -> None:
