@@ -185,7 +185,7 @@ def page(rows: list[dict], asked: argparse.Namespace) -> str:
     for row in rows:
         groups.setdefault(row["sent"].partition("\n")[0], []).append(row)
     lines += [_line(task, report(group)) for task, group in groups.items()]
-    lines += [_line(f"**all**, {asked.model}, seed {asked.seed}", report(rows)), ""]
+    lines += [_line(f"**all** of {asked.count} that were run, {asked.model}, seed {asked.seed}", report(rows)), ""]
     return "\n".join(lines)
 
 
