@@ -117,9 +117,10 @@ def test_a_body_is_at_most_64_levels_deep(name, depth, fits):
 def test_a_number_of_many_digits_is_read_or_refused_and_never_breaks_the_reader(name, number):
     body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"%b": %b}' % (name.encode(), number)
     try:
-        assert decode_ask(body).model == "m"
+        code = decode_ask(body).model
     except Refusal as refusal:
-        assert refusal.code in ("bad_json", "bad_field")
+        code = refusal.code
+    assert code in ("m", "bad_json", "bad_field")
 
 
 def test_many_messages_are_not_depth():
