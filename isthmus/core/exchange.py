@@ -129,7 +129,6 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     before: Before | None = None
     dropped: tuple[str, ...] = ()
     personal: bool = True  # False where a scan has shown that no private detail can be in the question
-    personal: bool = True
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""
