@@ -19,7 +19,7 @@ from isthmus.fleet.ray_cell import (
     token_file,
     write_private,
 )
-from isthmus.fleet.ray_node import forget_killed_head, leave_out_dashboard
+from isthmus.fleet.ray_node import forget_killed_head, leave_out_dashboard, say_agent_ports
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CELL = Cell(ray=18200)
@@ -108,6 +108,20 @@ def test_a_head_starts_neither_dashboard_nor_autoscaler():
     services.Node.start_api_server(node, include_dashboard=False, raise_on_failure=False)
     assert vars(node) == {"_webui_url": None}
     assert "--no-monitor" in head_command(CELL, "/ray")
+
+
+def test_an_agents_declared_port_is_known_before_the_agent_has_started(tmp_path, monkeypatch):
+    services = pytest.importorskip("ray._private.services")
+    seen = []
+
+    def start(redis, *, node_id, session_dir, dashboard_agent_listen_port=0):
+        seen.append([path.read_text() for path in tmp_path.iterdir()])
+
+    monkeypatch.setattr(services, "start_raylet", start)
+    say_agent_ports()
+    services.start_raylet("r", node_id="ab", session_dir=str(tmp_path), dashboard_agent_listen_port=18203)
+    assert seen == [["18203"]]
+    assert (tmp_path / "dashboard_agent_listen_port_ab").exists()
 
 
 def test_only_processes_of_this_cell_are_found(tmp_path):
