@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -238,8 +238,8 @@ def build(lists: Lists, *, portable: bool = False) -> Index:
     sizes.extend(map(len, spelled))
     apart, folded = signs()
     first_kind = list(apart) if spelled else []
-    hints = [*first_kind, *folded] if spelled else []
-    literals = Literals(list(spelled), [*hints, ANCHORS], portable=portable)
+    hints: list[bytes | Sequence[bytes]] = [*first_kind, *folded, ANCHORS] if spelled else [ANCHORS]
+    literals = Literals(list(spelled), hints, portable=portable)
     folds = b"\n".join(sign + b"\t" + strip(fold(sign.decode())).encode() for sign in folded)
     counts = {taxonomy: len(listed) for taxonomy, listed in lists.items()}
     return Index(
