@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from isthmus.gateway import replica_measures
 from isthmus.regions import active
 from isthmus.web.admin import prometheus
 from isthmus.web.admin.law import NodeSeen
@@ -92,7 +93,8 @@ def metrics(office: Office) -> str:
             float(office.operator().rehearsing),
         ),
     }
-    return prometheus.render(office.rows, office.sheets, own)
+    seen = replica_measures.joined(office.measures / "fleet", office.clock.epoch_ms() / 1000)
+    return prometheus.render(office.rows, office.sheets, own) + replica_measures.render(seen)
 
 
 OPERATIONS = (

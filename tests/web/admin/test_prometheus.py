@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from isthmus.core import measures
+from isthmus.core.clock import FakeClock
 from isthmus.core.measures import BOUNDS, CELLS, WHOLE
+from isthmus.gateway.replica_measures import view
+from isthmus.routing.picker import Picker
+from isthmus.routing.probe import Load
+from isthmus.routing.seat import Replica
 from isthmus.web.admin import prometheus
 
 ANSWERS = ("answers", "CN", "doubao/pro", "partner", "answered", "")
@@ -63,3 +71,17 @@ def test_a_quote_in_a_label_cannot_break_out():
 def test_promtool_finds_nothing_to_object_to():
     ran = subprocess.run(["promtool", "check", "metrics"], input=text(), text=True, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_what_workers_see_of_their_replicas_is_on_the_same_page(desk):
+    clock = FakeClock(datetime(2026, 9, 1, tzinfo=UTC))
+    picker = Picker(clock, [Replica("a")])
+    picker.heard("a", Load(running=2, waiting=1, kv=0.5, made=100.0))
+    folder = desk.home / "run" / "fleet"
+    folder.mkdir(parents=True)
+    path = folder / "seen-1.json"
+    path.write_bytes(msgspec.json.encode(view(picker.seats())))
+    os.utime(path, (desk.clock.epoch_ms() / 1000,) * 2)
+    lines = desk.client.get("/metrics", headers={"authorization": f"Bearer {desk.tokens['owner']}"}).text.splitlines()
+    assert 'isthmus_replica_num_requests_running{replica="a"} 2' in lines
+    assert lines.index("# TYPE isthmus_rehearsal gauge") < lines.index("# TYPE isthmus_replica_up gauge")
