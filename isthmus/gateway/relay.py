@@ -326,7 +326,8 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
     got, stream = await c.fleets.get(route.host, send)(c, ex, plan, wire, request, door, voice)
     if stream is not None and ex.usage is None and stream.committed:
-        await spent.settle(ex, c.quota.prices)
+        at_once = stream.failure is not None and stream.failure.code == "stream_ended"
+        await spent.settle(ex, c.quota.prices, spent.AT_ONCE_S if at_once else None)
     if isinstance(got, str):
         if stream is None:
             raise failed(route, got)

@@ -5,7 +5,9 @@ Rules of this room:
    that carries it. docs/money.md says so, and the stand-in's meter does the same.
 2. The partner's own last count stands. Without one, tokens are counted as the family's models do (partners.tokenizers)
    and the receipt says `estimated`; without a vocabulary, by rates (policy.estimate).
-3. Counting runs in one thread of its own, a few at a time; whoever comes when too many wait gets the rates.
+3. Counting runs in one thread of its own, a few at a time; whoever comes when too many wait gets the rates. So does
+   an answer that must end at once (a key revoked, a consent withdrawn) when its count takes longer than AT_ONCE_S,
+   which the first of a worker may: a vocabulary is read.
 4. Nothing here runs for an answer whose count arrived.
 """
 
@@ -22,6 +24,7 @@ from isthmus.core.wire import Usage
 from isthmus.partners.prices import Price
 from isthmus.policy import estimate, money
 
+AT_ONCE_S = 0.3
 WAITING = 32  # counts that may wait for the thread
 LONGEST = 1 << 20  # bytes of a question beyond which rates must do
 
@@ -29,10 +32,17 @@ _thread = ThreadPoolExecutor(1, "tokens")
 _waiting = [0]
 
 
-async def settle(ex: Exchange, prices: Mapping[str, Price]) -> None:
-    """Give the exchange a usage if its partner's count never came. Only what was answered at all is counted."""
+async def settle(ex: Exchange, prices: Mapping[str, Price], seconds: float | None = None) -> None:
+    """Give the exchange a usage if its partner's count never came. Only what was answered at all is counted.
+
+    With `seconds`, the rates must do when the count takes longer.
+    """
     if ex.usage is None and ex.plan is not None:
-        ex.usage = await _counted(ex, _family(ex.plan.route, prices))
+        family = _family(ex.plan.route, prices)
+        try:
+            ex.usage = await asyncio.wait_for(_counted(ex, family), seconds)
+        except TimeoutError:
+            ex.usage = estimate.usage(ex, family)
         ex.estimated = True
 
 

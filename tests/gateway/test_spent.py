@@ -55,6 +55,21 @@ def test_without_one_tokens_are_counted_in_another_thread_and_marked(priced, mon
     assert threads[0] is not threading.main_thread()
 
 
+def test_an_answer_that_must_end_at_once_takes_the_rates_when_counting_takes_long(priced, monkeypatch):
+    ex, book = priced
+    read = threading.Event()
+    monkeypatch.setattr(estimate, "count", lambda *all: read.wait(10) and None)
+    rates = estimate.usage(ex, "qwen")
+    run(still(spent.settle(ex, book, 0.001), read))
+    assert (ex.usage, ex.estimated) == (rates, True)
+
+
+async def still(waiting, read):
+    """The counter is let go only after the answer has its usage."""
+    await waiting
+    read.set()
+
+
 def test_an_id_that_a_partner_made_up_is_no_token_of_its_models(priced):
     ex, _ = priced
     assert spent.channels(ex) == [["one", " two"], ["three"]]
