@@ -14,7 +14,8 @@ from isthmus import __version__, cli
 from isthmus.core.errors import TABLE, Refusal
 
 JSON_ALREADY = {"schema", "openapi"}  # these print a JSON document and nothing else
-RUNS = {("fleet", "up")}  # runs in the foreground until it is stopped; `fleet status --json` tells what a script asks
+# These run in the foreground until they are stopped; `fleet status --json` tells what a script asks.
+RUNS = {("fleet", "up"), ("fleet", "endpoint-picker")}
 
 
 def refusing(*_: object, **__: object) -> None:
