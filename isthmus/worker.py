@@ -200,12 +200,14 @@ def settle_memory() -> None:
 
 
 async def warm_the_rest(corridor: Corridor) -> None:
-    """Compile other regions while requests are served already, and read the vocabularies: a stream that is ended has
-    its tokens counted, and its caller would wait a second or two for the first of them.
+    """Compile other regions while requests are served already, and read the vocabularies of the partners that are asked
+    in earnest: a stream that breaks off has its tokens counted, and the first would wait a second or two.
     """
     await warm_others(corridor)
     loop = asyncio.get_running_loop()
-    for family in families():
+    prices = corridor.quota.prices
+    asked = {name for name, route in corridor.table.routes.items() if not route.rehearsal}
+    for family in sorted({prices[name].tokenizer for name in asked & prices.keys()} & families().keys()):
         await loop.run_in_executor(None, counter, family)
     settle_memory()
 
