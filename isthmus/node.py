@@ -325,9 +325,9 @@ class Node:
 
     def stop(self, *, leaves: bool = True) -> None:
         """Drain and end the workers. `leaves`: nobody took over, so that run/up.json goes too."""
-        self.end_control()
         self.end_spare()
         self._end(self._children)
+        self.end_control()  # last: it sends on what the workers wrote while they drained
         for sock in (*self._sockets, *([self._admin] if self._admin is not None else [])):
             sock.close()
         if leaves:
