@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -127,7 +127,7 @@ class News:
             return
         if found is not None:
             self._version = found.version
-            self._ring.refresh(cast(Accounts, found))  # it asks for nothing but `callers`
+            self._ring.refresh(found)
             self._accounts.take_consents(self._consents, found.consents)
             if self._quota is not None:
                 self._quota.refresh(found.budgets)

@@ -7,13 +7,20 @@ the same, so that streams that run under it see `revoked` at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Caller
 from isthmus.ledger.accounts import Accounts
 
 _LIMIT = 256  # bytes; a longer header is no key of this house, and is not hashed
+
+
+class Callers(Protocol):
+    """Whoever knows all keys: the accounts, or what one look found there."""
+
+    def callers(self) -> Iterable[tuple[bytes, Caller]]: ...
 
 
 class KeyRing:
@@ -53,10 +60,10 @@ class KeyRing:
             raise Refusal("invalid_key")
         return caller
 
-    def refresh(self, accounts: Accounts) -> None:
+    def refresh(self, found: Callers) -> None:
         """Take over what changed. Callers that are known stay the same objects; a key that is gone is revoked."""
         seen = set()
-        for hashed, fresh in accounts.callers():
+        for hashed, fresh in found.callers():
             seen.add(hashed)
             known = self._callers.setdefault(hashed, fresh)
             if known is not fresh:
