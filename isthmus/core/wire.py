@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -198,6 +198,7 @@ class _Read(Withheld, msgspec.Struct):
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _read = msgspec.json.Decoder(_Read)
 _generic = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")
 
 
@@ -206,30 +207,33 @@ def decode_ask(body: bytes) -> Ask:
     try:
         fields = _top.decode(body)
         read = _read.decode(body)
+        names = tuple(fields)
+        shape = _shapes.get(names) or _meet(names)
         messages = read.messages
+        plain = True
         for message in messages:
             if message.encrypted_content is not None:
                 _keep_sealed(message)
-        written = msgspec.json.encode(messages)
-        if not _is_plain(body, fields, written):
+            if type(message.content) is list:
+                plain = False
+        written = _encode(messages)
+        if not _is_plain(body, fields, written, shape):
             _check_shape(body)
         fields["messages"] = msgspec.Raw(written)
-        for name in _READ_RAW:
-            if name in fields:
-                fields[name] = msgspec.Raw(msgspec.json.encode(_generic.decode(fields[name])))
+        for name in shape.read:
+            fields[name] = msgspec.Raw(_encode(_generic.decode(fields[name])))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _objection(error) from None
     if not messages:
         raise Refusal("bad_field", field="messages", reason="it must hold at least one message")
     if read.n is not None and read.n != 1:
         raise Refusal("bad_field", field="n", reason="one answer per request; send the request again for another")
-    if _NULL in fields.values():
+    if b"null" in body and _NULL in fields.values():
         # Some official clients (Ark's) send null for what the caller left out: null means absent.
         fields = {name: raw for name, raw in fields.items() if raw != _NULL}
-    for message in messages:
-        if isinstance(message.content, list) and any(part.type != "text" for part in message.content):
-            # Nothing here can look into an image, a sound or a file yet, and what is not looked at does not leave.
-            raise Refusal("bad_field", field="messages", reason="only text parts are taken yet")
+    if not plain and any(part.type != "text" for m in messages if isinstance(m.content, list) for part in m.content):
+        # Nothing here can look into an image, a sound or a file yet, and what is not looked at does not leave.
+        raise Refusal("bad_field", field="messages", reason="only text parts are taken yet")
     options = read.stream_options
     return Ask(fields, read.model, messages, read.stream is True, options is not None and options.include_usage)
 
@@ -258,18 +262,46 @@ _FLAT = frozenset(
 _OPTIONS = frozenset((b'{"include_usage":true}', b'{"include_usage":false}', b"{}", b"null"))
 
 
-def _is_plain(body: bytes, fields: dict[str, msgspec.Raw], written: bytes) -> bool:
+class _Shape(NamedTuple):
+    """What the names of a request's fields say by themselves; callers send the same few sets of names again and again.
+
+    `flat`: no name can stand inside a field. `frame`: bytes of the body beside the values, when it is written without
+    blanks. `read`: the fields beside the messages that are written anew. `options`: there may be stream_options.
+    """
+
+    flat: bool
+    frame: int
+    read: tuple[str, ...]
+    options: bool
+
+
+_shapes: dict[tuple[str, ...], _Shape] = {}
+_SHAPES = 512  # sets of names; callers may invent them
+
+
+def _meet(names: tuple[str, ...]) -> _Shape:
+    if len(_shapes) >= _SHAPES:
+        _shapes.clear()
+    made = _shapes[names] = _Shape(
+        _FLAT.issuperset(names),
+        sum(map(len, names)) + 4 * len(names) + 1,
+        tuple(name for name in _READ_RAW if name in names),
+        "stream_options" in names,
+    )
+    return made
+
+
+def _is_plain(body: bytes, fields: dict[str, msgspec.Raw], written: bytes, shape: _Shape) -> bool:
     """Whether no name can stand twice and nothing is nested deeply: seen from lengths alone, without another reading.
 
     What was read, written without blanks, is as long as the body only if nothing was dropped from it. Anything else
     (blanks, escapes, unknown fields, tools) is looked at well.
     """
-    if len(written) != len(fields["messages"]) or not _FLAT.issuperset(fields):
+    if not shape.flat or len(written) != len(fields["messages"]):
         return False
-    options = fields.get("stream_options")
-    if options is not None and bytes(options) not in _OPTIONS:
+    if shape.options and bytes(fields["stream_options"]) not in _OPTIONS:
         return False
-    return sum(map(len, fields)) + sum(map(len, fields.values())) + 4 * len(fields) + 1 == len(body)
+    return shape.frame + sum(map(len, fields.values())) == len(body)
 
 
 def _check_shape(body: bytes) -> None:

@@ -62,8 +62,8 @@ OWN = frozenset(
 
 
 def require(raw: msgspec.Raw, name: str) -> None:
-    """Check one listed field. Raises Refusal bad_field when it is out of range."""
-    check = FIELDS[name]
+    """Check one field, if it is listed. Raises Refusal bad_field when it is out of range."""
+    check = FIELDS.get(name)
     if check is None:
         return
     try:

@@ -8,7 +8,7 @@ Source: OpenAI API reference, "Create chat completion"; Ark, DashScope (compatib
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ _chunk = msgspec.json.Decoder(Chunk)
 _exact_answer = msgspec.json.Decoder(ExactAnswer)
 _exact_chunk = msgspec.json.Decoder(ExactChunk)
 _generic = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
 _USUAL = Habits()
 
 
@@ -37,34 +38,68 @@ class BrokenAnswerError(ValueError):
     """The partner sent something that is not its own wire."""
 
 
+class _Layout(NamedTuple):
+    """How questions with one set of field names are written for one route. `route` is what it was made of.
+
+    `head` ends where the messages begin; `passed` are the fields that go on, each with what stands before its value;
+    `touchy`: something of the messages may have to change.
+    """
+
+    route: Route
+    head: bytes
+    passed: tuple[tuple[str, bytes], ...]
+    tail: bytes
+    streamed: bytes
+    habits: Habits
+    touchy: bool
+
+
+_layouts: dict[tuple[int, tuple[str, ...]], _Layout] = {}
+_LAYOUTS = 1024  # callers may invent names
+
+
 def write_body(ex: Exchange, route: Route) -> bytes:
     """The partner's JSON body. Raises Refusal bad_field when a number is out of range."""
     ask = ex.ask
     fields = ask.fields
+    names = tuple(fields)
+    layout = _layouts.get((id(route), names)) or _lay_out(route, names)
+    messages = ex.rewritten or fields["messages"]
+    if layout.touchy:
+        messages = tidy(messages, layout.habits, ex)
+    passed = b""
+    for name, before in layout.passed:
+        raw = fields[name]
+        require(raw, name)
+        passed = b"%b%b%b" % (passed, before, raw)
+    return b"%b%b%b%b" % (layout.head, messages, passed, layout.streamed if ask.stream else layout.tail)
+
+
+def _lay_out(route: Route, names: tuple[str, ...]) -> _Layout:
     habits: Habits = route.facts.get("habits") or _USUAL
-    messages = tidy(ex.rewritten or fields["messages"], habits, ex)
-    parts = [b'{"model":', msgspec.json.encode(route.wire_model), b',"messages":', messages]
     extra = route.facts.get("fields", ())
-    rename = habits.rename
-    for name, raw in fields.items():
-        if name in FIELDS:
-            if FIELDS[name] is not None:
-                require(raw, name)
-        elif name not in extra:
+    passed = []
+    for name in names:
+        if name not in FIELDS and name not in extra:
             continue
-        if rename and name in rename:
-            name = rename[name]  # noqa: PLW2901  # from here on it goes by the partner's name
-            if name in fields:
-                continue  # the caller gave it by both names
-        parts.append(b',"%b":' % name.encode())
-        parts.append(raw)
-    for name, value in habits.fixed.items():
-        parts.append(b',"%b":%b' % (name.encode(), msgspec.json.encode(value)))
-    if ask.stream:
+        word = habits.rename.get(name, name)  # from here on it goes by the partner's name
+        if word != name and word in names:
+            continue  # the caller gave it by both names
+        passed.append((name, b',"%b":' % word.encode()))
+    fixed = b"".join(b',"%b":%b' % (name.encode(), _encode(value)) for name, value in habits.fixed.items())
+    if len(_layouts) >= _LAYOUTS:
+        _layouts.clear()
+    made = _layouts[id(route), names] = _Layout(
+        route,
+        b'{"model":%b,"messages":' % _encode(route.wire_model),
+        tuple(passed),
+        fixed + b"}",
         # Usage is always asked for: it is what the receipt and the bill rest on.
-        parts.append(_STREAM[habits.stream_usage])
-    parts.append(b"}")
-    return b"".join(parts)
+        fixed + _STREAM[habits.stream_usage] + b"}",
+        habits,
+        bool(habits.drop or habits.flat or habits.reasoning_back),
+    )
+    return made
 
 
 _STREAM = {
@@ -89,8 +124,8 @@ def tidy(messages: bytes | msgspec.Raw, habits: Habits, ex: Exchange) -> bytes |
     """`messages` as this partner takes them; the same bytes where nothing in them is touched."""
     raw = bytes(messages)
     touched = False
-    for sign in _signs.get(habits.drop) or _sign(habits.drop):
-        if sign in raw:
+    for name in habits.drop:
+        if b'"%b"' % name.encode() in raw:
             touched = True
     touched = touched or (habits.flat and any(isinstance(m.content, list) for m in ex.ask.messages))
     touched = touched or (habits.reasoning_back and b'"tool_calls"' in raw)
@@ -106,14 +141,6 @@ def tidy(messages: bytes | msgspec.Raw, habits: Habits, ex: Exchange) -> bytes |
         if habits.reasoning_back and message.get("tool_calls"):
             message.setdefault("reasoning_content", "")
     return msgspec.json.encode(document)
-
-
-_signs: dict[tuple[str, ...], tuple[bytes, ...]] = {}  # one entry a set of dropped names, made on first use
-
-
-def _sign(names: tuple[str, ...]) -> tuple[bytes, ...]:
-    signs = _signs[names] = tuple(f'"{name}"'.encode() for name in names)
-    return signs
 
 
 def dropped(ex: Exchange, route: Route) -> list[str]:
