@@ -18,6 +18,8 @@ from isthmus.core.errors import Refusal
 
 REHEARSAL = "rehearsal"
 _LONGEST_S = 60.0
+_CACHE_S = 86_400
+_CACHE_BYTES = 1 << 30
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 REHEARSAL_TOML = """\
@@ -38,6 +40,9 @@ ack = "queued"                    # "durable": an answer's last byte waits until
 
 [hedge]
 streams = false                   # true: a stream that is slow to begin is asked of the next lawful route as well
+
+[cache]
+tenants = []                      # whose questions, asked again word for word, are answered from memory
 
 [browser]
 origins = []                      # other sites whose pages may ask this service, e.g. ["https://app.example.com"]
@@ -143,6 +148,16 @@ class Hedge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least_s: float = 0.3
 
 
+class Cache(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose questions (`tenants`) may be answered from memory when they are asked again, for how many `seconds` after
+    the answer was given, and how many `bytes` of answers each worker keeps.
+    """
+
+    tenants: tuple[str, ...] = ()
+    seconds: int = 300
+    bytes: int = 8 << 20
+
+
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which other sites' pages may read answers in a browser (`origins`: scheme, host and port, RFC 6454, 6.2)."""
 
@@ -167,6 +182,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: Mapping[str, Facts] = {}
     ledger: Ledger = Ledger()
     hedge: Hedge = Hedge()
+    cache: Cache = Cache()
     browser: Browser = Browser()
 
     def facts(self, region: str) -> Facts:
@@ -221,6 +237,9 @@ def parse(text: str, where: str, over: Operator | None = None) -> Operator:
         raise Refusal(
             "bad_law", reason=f"{where}: hedge.least_s is a number of seconds, above 0 and at most {_LONGEST_S:g}"
         )
+    if not (1 <= operator.cache.seconds <= _CACHE_S and 1 <= operator.cache.bytes <= _CACHE_BYTES):
+        reason = f"{where}: cache.seconds is 1 to {_CACHE_S}, cache.bytes 1 to {_CACHE_BYTES} for each worker"
+        raise Refusal("bad_law", reason=reason)
     for origin in operator.browser.origins:
         if not _ORIGIN.match(origin):
             reason = f'{where}: browser.origins holds origins such as "https://app.example.com", without a path'

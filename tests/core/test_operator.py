@@ -101,3 +101,12 @@ def test_the_ledger_acknowledges_as_the_operator_says() -> None:
     assert parse('[ledger]\nack = "durable"', "here").ledger.ack == "durable"
     with pytest.raises(Refusal, match="bad_law"):
         parse('[ledger]\nack = "never"', "here")
+
+
+def test_nobody_is_answered_from_memory_until_the_operator_names_a_tenant():
+    assert rehearsal().cache.tenants == Operator().cache.tenants == ()
+
+
+@pytest.mark.parametrize("words", ["seconds = 0", "seconds = 86401", "bytes = 0", "bytes = 9999999999"])
+def test_memory_has_bounds_in_time_and_size(words):
+    assert "cache.seconds is 1 to 86400" in refused(f"[cache]\n{words}")
