@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml requirements/build.in --extra device --extra postgres --extra valkey --extra tokens
 GATED := policy regions ledger
 
-.PHONY: up install dev operate test check supply site fuzz soak bench bench-quick bench-stages js docs lock clean
+.PHONY: up install dev operate test check supply site fuzz soak bench bench-peers bench-hard bench-quick bench-stages js docs lock clean
 
 up: .venv/run.stamp  ## install, fetch the model, start everything
 	@$(BIN)/isthmus up
@@ -73,7 +73,13 @@ bench-stages: .venv/run.stamp  ## what each stage of the corridor costs
 fuzz: .venv/dev.stamp  ## ten million mutated requests to Isthmus, h11 and aiohttp (CASES=, SEED=)
 	$(BIN)/python tests/conformance_http/fuzz.py $(or $(CASES),10000000) $(or $(SEED),0)
 
-bench: .venv/dev.stamp bench-quick  ## beside nginx, then slow callers, overload, reload and upgrade under load
+bench: .venv/run.stamp  ## beside every gateway that is installed, into benchmarks/RESULTS.md (PEERS=isthmus some of them)
+	@$(BIN)/python -m benchmarks.gateway.peers $(PEERS)
+
+bench-peers: .venv/run.stamp  ## get those gateways, each into a folder of its own under ~/.cache (PEERS=envoy some of them)
+	@$(BIN)/python -m benchmarks.gateway.peers.install $(PEERS)
+
+bench-hard: .venv/dev.stamp bench-quick  ## slow callers, overload, reload and upgrade under load
 	$(BIN)/python -m benchmarks.gateway.slow
 	$(BIN)/python -m benchmarks.gateway.overload
 	$(BIN)/python -m benchmarks.gateway.reload

@@ -1,9 +1,11 @@
 /* The upstream of the benchmarks: one thread, epoll, HTTP/1.1 keep-alive, fixed answers.
  *
- *   ./upstream PORT [EVENTS [PACE_MS]]
+ *   ./upstream PORT [EVENTS [PACE_MS [WORD]]]
  *
  * A body that holds "stream":true is answered with EVENTS server-sent events (default 64) of about 193 bytes and
  * [DONE]: in one burst, or one event each PACE_MS. Any other body gets one JSON answer of about 640 bytes.
+ * With WORD, only bodies that hold it are paced.
+ * The first event of a paced stream tells when it was written: "at:" and sixteen digits, microseconds of CLOCK_MONOTONIC.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +33,7 @@ struct conn {
 static struct conn conns[CONNECTIONS];
 static char plain[2048], *burst, *event_frames[4096], stream_head[256], last[64];
 static size_t plain_len, burst_len, event_lens[4096], last_len;
+static const char *word = "";
 static int events = 64, pace_ms = 0, live[CONNECTIONS], lives = 0;
 
 static double now(void) {
@@ -68,7 +71,8 @@ static void prepare(void) {
         int m = snprintf(event, sizeof event,
             "data: {\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
             "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{%s},\"finish_reason\":%s}]}\n\n",
-            finish ? "" : "\"content\":\" word and more\"", finish ? "\"stop\"" : "null");
+            finish ? "" : i || !pace_ms ? "\"content\":\" word and more\"" : "\"content\":\"at:0000000000000000 word\"",
+            finish ? "\"stop\"" : "null");
         event_lens[i] = snprintf(frame, sizeof frame, "%x\r\n%s\r\n", m, event);
         event_frames[i] = strdup(frame);
         memcpy(burst + burst_len, frame, event_lens[i]);
@@ -82,7 +86,7 @@ static void prepare(void) {
 static void answer(int fd, const char *body, size_t len) {
     if (!memmem(body, len, "\"stream\":true", 13) && !memmem(body, len, "\"stream\": true", 14)) {
         send_all(fd, plain, plain_len);
-    } else if (!pace_ms) {
+    } else if (!pace_ms || !memmem(body, len, word, strlen(word))) {
         send_all(fd, burst, burst_len);
     } else {
         send_all(fd, stream_head, strlen(stream_head));
@@ -128,6 +132,12 @@ static void pace(void) {
         int fd = live[i];
         struct conn *c = &conns[fd];
         if (c->due > t) continue;
+        char *at = c->next ? NULL : strstr(event_frames[0], "at:");
+        if (at) {
+            char digits[17];
+            snprintf(digits, sizeof digits, "%016llu", (unsigned long long)(now() * 1e6));
+            memcpy(at + 3, digits, 16);
+        }
         send_all(fd, event_frames[c->next], event_lens[c->next]);
         c->due += pace_ms * 1e-3;
         if (++c->next == events) {
@@ -141,6 +151,7 @@ static void pace(void) {
 int main(int argc, char **argv) {
     if (argc > 2) events = atoi(argv[2]);
     if (argc > 3) pace_ms = atoi(argv[3]);
+    if (argc > 4) word = argv[4];
     prepare();
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
