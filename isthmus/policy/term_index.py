@@ -36,8 +36,13 @@ INK = (
     "#$%&'*+-./<=>@\\^_`|~·•‧・∙⋅★☆♥♡◆●○■□▪▫◇△▽"
     "※→×÷…—–‐‑‒―¦§¤°†‡＃＄％＆＇＊＋－．／＜＝＞＠＼＾＿｀｜～【】〖〗「」『』"
 )
+ASCII_INK = tuple(sign.encode() for sign in INK if sign.isascii())
+INKED = 1  # place among the signs of the two that each of ASCII_INK has
 # Gaps with which single letters are scattered ("f, u, c, k"). All gaps of one word are the same.
 SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", ". ", " - ", "、", "，")
+# Letters and digits that stand alone in ordinary texts: one of these is a sign only beside another. (Pairs of all
+# letters, 1,296 strings, come to share a bucket of the automaton with the terms, and slow down every scan.)
+WORDS = "aeiouy0123456789"
 _DIGEST = 32
 _BITS = (1 << 64) - 1
 
@@ -180,19 +185,19 @@ def signs() -> tuple[tuple[tuple[bytes, ...], ...], tuple[bytes, ...]]:
     before.
     """
     alnum = "abcdefghijklmnopqrstuvwxyz0123456789"
-    ink = [sign for sign in INK if sign.isascii()]
     leads = [bytes([byte]) for byte in range(0xC2, 0xF5)]  # first bytes of characters beyond ASCII (RFC 3629)
     trails = [bytes([byte]) for byte in range(0x80, 0xC0)]
     apart = [[bytes([byte]) for byte in (*range(1, 10), *range(11, 32), 127)]]
-    for one in ink:
-        sign = one.encode()
-        apart.append([sign + other.encode() for other in (*alnum, *ink, *(() if one == "." else " "))])
+    for sign in ASCII_INK:
+        beside = (*(one.encode() for one in alnum), *ASCII_INK, *(() if sign == b"." else (b" ",)))
+        apart.append([sign + other for other in beside])
         apart.append([*(sign + lead for lead in leads), *(trail + sign for trail in trails)])
-    apart += [[trail + b" " + after for trail in trails] for after in (*leads, b" ", *(one.encode() for one in ink))]
+    apart += [[trail + b" " + after for trail in trails] for after in (*leads, b" ", *ASCII_INK)]
     apart.append([f"{letter}  ".encode() for letter in alnum])
     for gap in SCATTERED:
         if gap == " ":
-            apart += [[f" {one} {other} ".encode() for other in alnum] for one in alnum]
+            apart.append([f" {one} ".encode() for one in alnum if one not in WORDS])
+            apart += [[f" {one} {other} ".encode() for other in WORDS] for one in WORDS]
         elif gap.isascii():
             apart.append([f"{gap[-1]}{one}{gap[:2].rstrip() or gap}".encode() for one in alnum])
             apart.append([gap.encode() + lead for lead in leads])

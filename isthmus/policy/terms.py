@@ -20,7 +20,7 @@ from typing import NamedTuple
 from isthmus.core.scanner import note
 from isthmus.policy.escapes import plain
 from isthmus.policy.normalise import FOLD, fold, offsets, strip
-from isthmus.policy.term_index import ACTIONS, FREE_BREAKS, INK, SCATTERED, Index, build, places
+from isthmus.policy.term_index import ACTIONS, ASCII_INK, FREE_BREAKS, INK, INKED, SCATTERED, Index, build, places
 
 MAX_GAP = 8  # characters a reader reads over; more is a break
 _READ_OVER = frozenset(INK + " ")
@@ -29,6 +29,7 @@ _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _BLANKS = frozenset(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
 _SHORT = 6  # characters of a piece that is looked at pair by pair
 _NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
+_LINE, _BACKSLASH = b"\n\\"  # numbers: `in` is slow for bytes (CPython tries them as a number first)
 _TINY = 8  # bytes of a text that is looked at at once
 _MANY = 24  # characters that are each replaced on their own
 _LIKELY = 32  # terms with one beginning of which the first is taken to count
@@ -192,28 +193,50 @@ class TermScanner:
         Where a text of more than PATIENCE bytes must be looked at letter by letter, LATER is given in place of a hit:
         the caller does that in pieces.
         """
-        if b"\n" in data:
+        if _LINE in data:
             data = data.replace(b"\n", b" ")
-        if b"\0" in data:
+        if 0 in data:
             data = data.replace(b"\0", b"\1")  # no literal holds a NUL
-        if len(data) < _TINY or (b"\\" in data and b"\\u" in data):
+        if len(data) < _TINY or (_BACKSLASH in data and b"\\u" in data):
             return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), True
         found: list[tuple[int, int, int]] = []
         self._scan(data, note, 0, found)
         if not found:
             return _NOTHING
-        personal = False
-        if max(found)[0] == self._anchor:
-            personal = True
-            found = [one for one in found if one[0] != self._anchor]
-            if not found:
-                return _PERSONAL
-        if max(found)[0] < self._spellings:
+        anchor = self._anchor
+        if len(found) == 1 and found[0][0] == anchor:
+            return _PERSONAL
+        last = max(found)[0]
+        personal = last == anchor
+        if personal:
+            found = [one for one in found if one[0] != anchor]
+            last = max(found)[0]
+        if last < self._spellings:
             return self._plain(data, found, allowed), personal
+        if self._is_inked(data, found):
+            return None, personal
         found = self._search(self._bare(data, found))
         if not found or min(found)[0] >= self._spellings:
             return None, personal
         return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), personal
+
+    def _is_inked(self, data: bytes, found: list[tuple[int, int, int]]) -> bool:
+        """Whether the only signs are symbols of ASCII, and without these there is nothing in the text. True is certain.
+
+        "It's" is looked at as "its", with its spaces: a symbol in a gap is read over (rule 1), a gap of a term that
+        holds a space is one space then, and any other gap is a sign of its own.
+        """
+        first = self._spellings + INKED
+        for index, _, _ in found:
+            if not first <= index < first + 2 * len(ASCII_INK):
+                return False
+        for sign in {(index - first) // 2 for index, _, _ in found}:
+            data = data.replace(ASCII_INK[sign], b"")
+        left: list[tuple[int, int, int]] = []
+        if data:
+            self._scan(data, note, 0, left)
+        anchor = self._anchor
+        return not left or (len(left) == 1 and left[0][0] == anchor)
 
     @property
     def reach(self) -> int:
@@ -225,7 +248,7 @@ class TermScanner:
 
         True is certain. Of the pieces of one text, each must reach into the next by `reach`.
         """
-        if b"\0" in data or b"\\u" in data:
+        if 0 in data or b"\\u" in data:
             return False
         return all(index == self._anchor for index, _, _ in self._search(data.replace(b"\n", b" ")))
 

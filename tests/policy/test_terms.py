@@ -157,6 +157,17 @@ def test_the_quick_way_and_the_thorough_way_agree(text):
     assert quick == PORTABLE.find(text.encode("utf-8", "surrogatepass"))
 
 
+GAPS = st.text("-*'.@_/# ,;我a", max_size=4) | st.sampled_from([" ", "", "", "", ", ", " - ", ". "])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([*LISTED, "its", "don't"]), st.lists(GAPS, min_size=18, max_size=18), GAPS)
+def test_symbols_between_letters_are_looked_at_as_well_as_the_thorough_way_does(term, gaps, start):
+    text = "we say " + start + "".join(letter + gap for letter, gap in zip(term, gaps, strict=False)) + " it is so"
+    for scanner in (SCANNER, PORTABLE):
+        assert scanner.find(text.encode()) == scanner.look("", text, last=True)[0]
+
+
 @settings(max_examples=600, deadline=None)
 @given(TEXTS)
 def test_any_split_in_two_shows_the_same(text):
