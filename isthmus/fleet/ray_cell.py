@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import select
 import signal
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from isthmus.fleet.replica import KEY_FILE
 TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 SHORTEST_TOKEN = 16
 STORE_BYTES = 80_000_000  # Ray's object store: nothing of ours passes through it, and this is its least
+GONE_S = 10.0
 LONGEST_FOLDER = 40  # Ray makes Unix sockets below its folder, whose paths the kernel limits to 107 bytes
 
 
@@ -173,9 +175,19 @@ def processes(folder: Path) -> list[int]:
 
 
 def end_leftovers(folder: Path) -> int:
-    """End what an earlier life of this cell left behind. Returns how many processes that were."""
+    """End what an earlier life of this cell left behind, and see it end. Returns how many processes that were."""
     left = processes(folder)
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            end(pid)
     return len(left)
+
+
+def end(pid: int) -> None:
+    """SIGKILL, and back when the process is gone, or after GONE_S. Raises ProcessLookupError."""
+    process = os.pidfd_open(pid)  # it names this process, also if its number is given to another
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], GONE_S)
+    finally:
+        os.close(process)

@@ -1,12 +1,12 @@
-"""`ray start`, with four changes: loopback stays loopback, a killed head can be started again, no dashboard, patience.
+"""`ray start`, with four changes: loopback stays loopback, a killed head can be started again, no servers, patience.
 
 Ray's command line turns 127.0.0.1 into the machine's own address, and then listens on all of them. A cell on one
 machine must not, and Ray 2.60 has no setting for it; so the one function that does it is replaced before Ray's own main
 runs. And a head refuses to start where a file says that one is running, which a killed head leaves behind; the file
-goes first. Ray starts its dashboard's server even where none is wanted, and waits for it up to a minute; nothing here
-talks to it. And a node ends itself when its agent has not said its port within 15 s, which on a busy machine it has
-not; the port is declared, so it is said beforehand. tests/fleet/test_real.py holds Ray to it: nothing listens beyond
-what a cell declares.
+goes first. Ray starts its dashboard's server even where none is wanted, and waits for it up to a minute; and where gRPC
+is installed, a server for Ray's client, on port 10001 if on no other. Nothing here talks to either. And a node ends
+itself when its agent has not said its port within 15 s, which on a busy machine it has not; the port is declared, so it
+is said beforehand. tests/fleet/test_real.py holds Ray to it: nothing listens beyond what a cell declares.
 """
 
 from __future__ import annotations
@@ -35,15 +35,20 @@ def forget_killed_head(arguments: list[str]) -> None:
         (folder / "ray_current_cluster").unlink(missing_ok=True)
 
 
-def leave_out_dashboard() -> None:
-    """Let a head start without its dashboard's server. To be called before Ray's own main."""
+def leave_out_servers() -> None:
+    """Let a head start without the servers of dashboard and client. To be called before Ray's own main."""
     from ray._private import node
 
     ours: Any = node.Node
-    ours.start_api_server = _nothing
+    ours.start_api_server = _no_dashboard
+    ours.start_ray_client_server = _no_client
 
 
-def _nothing(node: Any, **_: Any) -> None:
+def _no_client(node: Any) -> None:
+    """Whoever wants Ray's client has to ask for it; a cell does not."""
+
+
+def _no_dashboard(node: Any, **_: Any) -> None:
     node._webui_url = None  # noqa: SLF001 - what Ray's own method sets
 
 
@@ -69,7 +74,7 @@ def main() -> Any:
     """Ray's command line."""
     stay_on_loopback()
     forget_killed_head(sys.argv)
-    leave_out_dashboard()
+    leave_out_servers()
     say_agent_ports()
     from ray.scripts import scripts
 

@@ -19,7 +19,7 @@ from isthmus.fleet.ray_cell import (
     token_file,
     write_private,
 )
-from isthmus.fleet.ray_node import forget_killed_head, leave_out_dashboard, say_agent_ports
+from isthmus.fleet.ray_node import forget_killed_head, leave_out_servers, say_agent_ports
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CELL = Cell(ray=18200)
@@ -101,11 +101,12 @@ def test_a_long_folder_gets_a_short_private_place_for_sockets(tmp_path):
     place.parent.rmdir()
 
 
-def test_a_head_starts_neither_dashboard_nor_autoscaler():
+def test_a_head_starts_neither_dashboard_nor_client_nor_autoscaler():
     services = pytest.importorskip("ray._private.node")
-    leave_out_dashboard()
+    leave_out_servers()
     node = SimpleNamespace()
     services.Node.start_api_server(node, include_dashboard=False, raise_on_failure=False)
+    services.Node.start_ray_client_server(node)
     assert vars(node) == {"_webui_url": None}
     assert "--no-monitor" in head_command(CELL, "/ray")
 
