@@ -24,6 +24,7 @@ import uvloop
 from isthmus.core import log
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
+from isthmus.core.scanner import give_back
 from isthmus.gateway.again import socket_path
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
@@ -89,7 +90,7 @@ async def run(settings: Settings, path: Path) -> None:
         "house": lambda: keep_house(doors, corridor, stale, Inbox(run)),
         "news": lambda: keep_news(corridor),
         "law": lambda: keep_law(corridor, settings, stale),
-        "warm": lambda: warm_the_rest(corridor),
+        "warm": lambda: warm_the_rest(corridor, Path(settings.home) / "cache"),
         "quota": corridor.quota.keep,
         "room": service.admission.keep,
         "batches": lambda: work_off(batches, folder, service, corridor),
@@ -190,25 +191,27 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 def settle_memory() -> None:
-    """What stands now (law, keys, automata) stays: the collector need not walk over it again, nor look so often.
+    """What stands now (law, keys, automata) stays: the collector need not walk over it again, nor look so often, and
+    what making it took goes back to the system.
 
     A request leaves no cycles behind, so that reference counts free what it used.
     """
     gc.collect()
+    give_back()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
-async def warm_the_rest(corridor: Corridor) -> None:
-    """Compile other regions while requests are served already, and read the vocabularies of the partners that are asked
-    in earnest: a stream that breaks off has its tokens counted, and the first would wait a second or two.
+async def warm_the_rest(corridor: Corridor, cache: Path) -> None:
+    """Compile other regions while requests are served already, and have the vocabularies ready of the partners that are
+    asked in earnest: a stream that breaks off has its tokens counted, and the first would wait a second or two.
     """
     await warm_others(corridor)
     loop = asyncio.get_running_loop()
     prices = corridor.quota.prices
     asked = {name for name, route in corridor.table.routes.items() if not route.rehearsal}
     for family in sorted({prices[name].tokenizer for name in asked & prices.keys()} & families().keys()):
-        await loop.run_in_executor(None, counter, family)
+        await loop.run_in_executor(None, counter, family, cache)
     settle_memory()
 
 

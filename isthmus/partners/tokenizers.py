@@ -15,19 +15,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import importlib.util
 import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from isthmus.core.errors import Refusal
+from isthmus.partners import merges
+from isthmus.partners.merges import Merges
 
 DATA = Path(__file__).parent / "tokenizers"
 SCHEMA = "isthmus.tokenizer/1"
@@ -86,20 +89,32 @@ def load(folder: Path) -> dict[str, Family]:
 
 
 class Counter:
-    """Counts as a family's models do. Making one reads a vocabulary: half a second, and some 40 MB that stay."""
+    """Counts as a family's models do."""
 
-    def __init__(self, family: Family, encoding: Any) -> None:
+    def __init__(self, family: Family, vocabulary: Vocabulary, merges: Merges) -> None:
         self._template = family.template
-        self._normal = "" if family.vocabulary is None else family.vocabulary.normal
-        self._encoding = encoding
+        self._vocabulary = vocabulary
+        self._merges = merges
         self._signs = re.compile("|".join(map(re.escape, family.template.special)) or r"(?!)")
+
+    @cached_property
+    def _cut(self) -> Callable[[str], list[str]]:
+        """Made when it is first needed: few answers break off, and the engine takes 4 MiB."""
+        import regex  # knows the classes of Unicode that vocabularies speak of
+
+        pieces: Callable[[str], list[str]] = regex.compile(self._vocabulary.pattern).findall
+        return pieces
 
     def text(self, text: str) -> int:
         """Tokens of a text in which no sign is special: what was said."""
-        if self._normal and not text.isascii():
-            text = unicodedata.normalize("NFC", text)
-        encode = self._encoding.encode_ordinary
-        return sum(len(encode(text[at : at + LONGEST])) for at in range(0, len(text), LONGEST))
+        if not text.isascii():
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
+            if self._vocabulary.normal:
+                text = unicodedata.normalize("NFC", text)
+        tokens, cut = self._merges.tokens, self._cut
+        return sum(
+            tokens(piece.encode()) for at in range(0, len(text), LONGEST) for piece in cut(text[at : at + LONGEST])
+        )
 
     def question(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Tokens of a conversation as the model reads it, up to where its answer begins, or goes on: a last message of
@@ -130,25 +145,51 @@ def _content(message: Mapping[str, Any]) -> str:
     return "".join(said)
 
 
-@cache
-def counter(family: str) -> Counter | None:
-    """The family's counter; None where its vocabulary is not installed. Slow the first time: not for an event loop."""
-    known = families()[family]
-    if known.vocabulary is None or importlib.util.find_spec("tiktoken") is None:
+_counters: dict[str, Counter | None] = {}
+
+
+def counter(family: str, folder: Path | None = None) -> Counter | None:
+    """The family's counter; None where its vocabulary is not installed.
+
+    Slow the first time, a second or two: not for an event loop. What is made of a vocabulary is kept in `folder`,
+    where one is named, and the next process that names it begins at once.
+    """
+    if family not in _counters:
+        _counters[family] = _make(families()[family], folder)
+    return _counters[family]
+
+
+def _make(family: Family, folder: Path | None) -> Counter | None:
+    vocabulary = family.vocabulary
+    if vocabulary is None or importlib.util.find_spec("regex") is None:
         return None
-    path = _file(known.vocabulary)
+    path = _file(vocabulary)
     if path is None:
         return None
-    import tiktoken
-
     try:
-        ranks = read_ranks(path)
+        table = _table(path, folder)
     except (OSError, ValueError, KeyError):
         return None  # a package that lies differently than it did: rates are left
-    encoding = tiktoken.Encoding(
-        known.family, pat_str=known.vocabulary.pattern, mergeable_ranks=ranks, special_tokens={}
-    )
-    return Counter(known, encoding)
+    return Counter(family, vocabulary, Merges(table))
+
+
+def _table(path: Path, folder: Path | None) -> memoryview:
+    """The merges of a vocabulary's file, from `folder` if they are kept there. Raises OSError, ValueError, KeyError."""
+    if folder is None:
+        return memoryview(merges.lay(read_ranks(path)))
+    made_of = hashlib.sha256(Path(merges.__file__).read_bytes())
+    with path.open("rb") as file:
+        made_of.update(hashlib.file_digest(file, "sha256").digest())
+    kept = folder / f"merges-{path.stem}-{made_of.hexdigest()[:16]}.bin"
+    found = merges.restore(kept)
+    if found is not None:
+        return found
+    table = merges.lay(read_ranks(path))
+    try:
+        merges.save(table, kept)
+    except OSError:
+        return memoryview(table)  # without a disk the next start makes it again
+    return merges.restore(kept) or memoryview(table)
 
 
 def _file(vocabulary: Vocabulary) -> Path | None:

@@ -1,5 +1,6 @@
 """Families of tokenizers: each counts as its own package does, and what is missing is an estimate."""
 
+import base64
 import json
 import random
 from pathlib import Path
@@ -40,7 +41,11 @@ def test_deepseek_counts_as_the_library_of_its_file_does():
         assert mine.text(page) == len(theirs.encode(page, add_special_tokens=False).ids)
 
 
-@given(text=st.text(max_size=80))
+# A character that Unicode has not assigned belongs to whatever class a later version gave it.
+ASSIGNED = st.characters(exclude_categories=["Cn", "Cs"])
+
+
+@given(text=st.text(ASSIGNED, max_size=80))
 def test_any_text_has_as_many_tokens_as_its_makers_say(text):
     plain = text.encode("utf-8", "replace").decode()
     assert counter("qwen").text(plain) == len(QWEN.encode(plain, allowed_special=set()))
@@ -81,19 +86,64 @@ def test_a_hostile_text_is_counted_in_pieces(text):
     assert 0 < counter("qwen").text(text) <= len(text)
 
 
+@pytest.fixture
+def nothing_made(monkeypatch):
+    """As in a process that has counted nothing yet."""
+    monkeypatch.setattr(tokenizers, "_counters", {})
+
+
+def test_half_a_pair_of_surrogates_counts_as_the_sign_for_no_character():
+    assert counter("qwen").text("a\ud83d b") == len(QWEN.encode("a\ufffd b"))
+
+
+@pytest.mark.usefixtures("nothing_made")
 def test_without_its_package_a_family_has_no_counter(monkeypatch):
     monkeypatch.setattr(tokenizers.importlib.util, "find_spec", lambda name: None)
-    assert counter.__wrapped__("qwen") is None
+    assert counter("qwen") is None
 
 
-def test_a_package_that_lies_differently_is_as_good_as_none(monkeypatch, tmp_path):
-    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: None)
-    assert counter.__wrapped__("qwen") is None
+@pytest.mark.usefixtures("nothing_made")
+@pytest.mark.parametrize("lies", [False, True])
+def test_a_package_that_lies_differently_is_as_good_as_none(monkeypatch, tmp_path, lies):
     broken = tmp_path / "broken.tiktoken"
     broken.write_text("!!! 1\n")
-    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: broken)
-    assert counter.__wrapped__("qwen") is None
-    assert tokenizers._file is not None
+    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: broken if lies else None)
+    assert counter("qwen") is None
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A vocabulary of one merge in the place of Qwen's."""
+    path = tmp_path / "tiny.tiktoken"
+    lines = [base64.b64encode(bytes((byte,))) + b" %d\n" % byte for byte in range(256)]
+    path.write_bytes(b"".join([*lines, base64.b64encode(b"ab") + b" 256\n"]))
+    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: path)
+    return path
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_what_is_made_of_a_vocabulary_is_kept_for_the_next_process(tiny, tmp_path, monkeypatch):
+    assert counter("qwen", tmp_path / "cache").text("abc") == 2
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    tokenizers._counters.clear()
+    monkeypatch.setattr(tokenizers, "read_ranks", lambda path: pytest.fail("read again"))
+    assert counter("qwen", tmp_path / "cache").text("abc") == 2
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_another_vocabulary_is_another_file(tiny, tmp_path):
+    counter("qwen", tmp_path / "cache")
+    tokenizers._counters.clear()
+    tiny.write_bytes(tiny.read_bytes() + base64.b64encode(b"abc") + b" 257\n")
+    assert counter("qwen", tmp_path / "cache").text("abc") == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.usefixtures("nothing_made", "tiny")
+def test_without_a_folder_that_can_be_written_it_counts_all_the_same(tmp_path):
+    (tmp_path / "file").touch()
+    assert counter("qwen", tmp_path / "file").text("abc") == 2
 
 
 def test_a_file_that_is_not_there_is_not_found():
