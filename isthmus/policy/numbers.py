@@ -31,6 +31,9 @@ NEAR = 24  # characters before a number in which its naming word must stand
 
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
+_run = _RUN.match
+_ZERO = ord("0")
+_DIGITS = bytes(_ZERO if chr(byte).isdigit() and byte < 0x80 else 0x20 for byte in range(256))
 _MOST_DIGITS = 19
 _CODE_SIZE = 18  # of a unified social credit code; here only those of 17 digits and an X
 _LISTING = 24  # groups in a run beyond which it is a list: there only whole groups and strong checks count
@@ -95,12 +98,19 @@ _AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 def numbers(text: str) -> list[Detail]:
     """Private numbers of `text` in order, never overlapping."""
     found: list[Detail] = []
-    for run in _RUN.finditer(text):
-        digits = run[0]
-        size = len(digits)
+    begins = text.encode("ascii", "replace").translate(_DIGITS).find  # a place here is a place in `text`
+    end = 0
+    while True:
+        start = begins(_ZERO, end)
+        if start < 0:
+            return found
+        run = _run(text, start)
+        assert run is not None
+        end = run.end()
+        size = end - start
         if size < 7:
             continue
-        start, end = run.span()
+        digits = run[0]
         plus = start > 0 and text[start - 1] == "+"
         if plus or not digits.isdigit():
             usual = _usual(digits, start, end, plus=plus)
@@ -121,7 +131,6 @@ def numbers(text: str) -> list[Detail]:
                 if fits(stretch):
                     found.append(Detail(kind, code, start, end))
                     break
-    return found
 
 
 _made = tuple.__new__  # what Detail(...) does, without its detour: a dense text makes many

@@ -32,6 +32,7 @@ _NUMBERS = frozenset((
     "messages", "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options", "n",
     "presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logprobs", "parallel_tool_calls",
 ))  # fmt: skip
+_HEAD = 24  # bytes by which a text is found
 _WORDS = frozenset(("role", "type"))  # words of the wire itself; encrypted_content is read by its maker alone
 
 
@@ -58,7 +59,13 @@ def alone(source: bytes, texts: Iterable[str], change: Callable[[str], str]) -> 
     for text in texts:
         changed = change(text)
         if changed != text:
-            source = source.replace(msgspec.json.encode(text), msgspec.json.encode(changed))
+            written, instead = msgspec.json.encode(text), msgspec.json.encode(changed)
+            start = source.find(written[:_HEAD])  # a long needle is slow to look for
+            end = start + len(written)
+            if source[start:end] == written and source.find(written[:_HEAD], start + 1) < 0:
+                source = source[:start] + instead + source[end:]
+            else:
+                source = source.replace(written, instead)
     return source
 
 

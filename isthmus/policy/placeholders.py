@@ -74,14 +74,13 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored.
     """
 
-    __slots__ = ("_begins", "_begun", "_codes", "_known", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_begins", "_begun", "_known", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
-        self._codes: set[str] = set()
         self._known = 0
         self._begun = 0
         self.escaped = escaped
@@ -93,9 +92,8 @@ class Placeholders(Withheld):
         made = cls()
         for placeholder, value in originals.items():
             code, body = placeholder[1:5], placeholder[1:-1]
-            made._of[code, value] = body
+            made._of[code, value] = placeholder
             made._values[body] = value
-            made._codes.add(code)
         return made
 
     def originals(self) -> dict[str, str]:
@@ -104,11 +102,11 @@ class Placeholders(Withheld):
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
-        return f"[{self._of.get((code, value)) or self._make(code, value)}]"
+        return self._of.get((code, value)) or self._make(code, value)
 
     def name_for(self, code: str, value: str) -> str:
         """The same without brackets, where only letters, digits and hyphens may stand."""
-        return self._of.get((code, value)) or self._make(code, value)
+        return self.stand_in(code, value)[1:-1]
 
     def _make(self, code: str, value: str) -> str:
         while True:
@@ -116,16 +114,16 @@ class Placeholders(Withheld):
             body = f"{code}-{signs}{SIGNS[(_code_sum(code) + total) % 31]}"
             if body not in self._values:
                 break
-        self._of[code, value] = body
         self._values[body] = value
-        self._codes.add(code)
-        return body
+        made = self._of[code, value] = f"[{body}]"
+        return made
 
     def _shapes(self) -> None:
         """What a text of this map's types begins and ends with; made when an answer comes."""
-        self._known = len(self._codes)
-        self._begins = tuple(f"{code}-" for code in self._codes)
-        self._signs = frozenset("".join(self._codes))
+        codes = {code for code, _ in self._of}
+        self._known = len(self._of)
+        self._begins = tuple(f"{code}-" for code in codes)
+        self._signs = frozenset("".join(codes))
 
     def __len__(self) -> int:
         return len(self._values)
@@ -137,7 +135,7 @@ class Placeholders(Withheld):
 
     def is_apart(self, text: str) -> bool:
         """Whether nothing in `text` can be, or begin, a placeholder of this map."""
-        if self._known != len(self._codes):
+        if self._known != len(self._of):
             self._shapes()
         return "-" not in text and "[" not in text and text[-1:] not in self._signs
 
@@ -153,7 +151,7 @@ class Placeholders(Withheld):
 
         if "-" not in text:
             return text
-        if self._known != len(self._codes):
+        if self._known != len(self._of):
             self._shapes()
         for begin in self._begins:
             self._begun += text.count(begin)
