@@ -26,13 +26,16 @@ enum { CONNECTIONS = 65536, BUFFER = 65536 };
 struct conn {
     char *in;
     size_t used;
+    const char *rest; /* what its socket would not take yet */
+    size_t left;
     int streaming, next;
     double due;
 };
 
 static struct conn conns[CONNECTIONS];
-static char plain[2048], *burst, *event_frames[4096], stream_head[256], last[64];
-static size_t plain_len, burst_len, event_lens[4096], last_len;
+static char plain[2048], *burst, *event_frames[4096], stream_head[256];
+static size_t plain_len, burst_len, event_lens[4096];
+static int poll_fd;
 static const char *word = "";
 static int events = 64, pace_ms = 0, live[CONNECTIONS], lives = 0;
 
@@ -42,11 +45,21 @@ static double now(void) {
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+/* Whoever reads slowly holds up nobody else: the rest waits until its socket takes more. `data` stays where it is. */
 static void send_all(int fd, const char *data, size_t len) {
+    struct conn *c = &conns[fd];
+    int waited = c->left > 0;
     while (len) {
         ssize_t n = write(fd, data, len);
         if (n > 0) { data += n; len -= n; }
-        else if (errno != EAGAIN) return;
+        else if (errno == EAGAIN) break;
+        else { len = 0; break; }
+    }
+    c->rest = data;
+    c->left = len;
+    if (waited != (len > 0)) {
+        struct epoll_event want = {.events = len ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.fd = fd};
+        epoll_ctl(poll_fd, EPOLL_CTL_MOD, fd, &want);
     }
 }
 
@@ -73,14 +86,12 @@ static void prepare(void) {
             "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{%s},\"finish_reason\":%s}]}\n\n",
             finish ? "" : i || !pace_ms ? "\"content\":\" word and more\"" : "\"content\":\"at:0000000000000000 word\"",
             finish ? "\"stop\"" : "null");
-        event_lens[i] = snprintf(frame, sizeof frame, "%x\r\n%s\r\n", m, event);
+        event_lens[i] = snprintf(frame, sizeof frame, "%x\r\n%s\r\n%s", m, event,
+                                 finish ? "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n" : "");
         event_frames[i] = strdup(frame);
         memcpy(burst + burst_len, frame, event_lens[i]);
         burst_len += event_lens[i];
     }
-    last_len = snprintf(last, sizeof last, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
-    memcpy(burst + burst_len, last, last_len);
-    burst_len += last_len;
 }
 
 static void answer(int fd, const char *body, size_t len) {
@@ -100,7 +111,7 @@ static void answer(int fd, const char *body, size_t len) {
 static void drop(int fd) {
     for (int i = 0; i < lives; i++) if (live[i] == fd) { live[i] = live[--lives]; break; }
     conns[fd].streaming = 0;
-    conns[fd].used = 0;
+    conns[fd].used = conns[fd].left = 0;
     close(fd);
 }
 
@@ -131,7 +142,7 @@ static void pace(void) {
     for (int i = 0; i < lives; i++) {
         int fd = live[i];
         struct conn *c = &conns[fd];
-        if (c->due > t) continue;
+        if (c->due > t || c->left) continue;
         char *at = c->next ? NULL : strstr(event_frames[0], "at:");
         if (at) {
             char digits[17];
@@ -141,7 +152,6 @@ static void pace(void) {
         send_all(fd, event_frames[c->next], event_lens[c->next]);
         c->due += pace_ms * 1e-3;
         if (++c->next == events) {
-            send_all(fd, last, last_len);
             c->streaming = 0;
             live[i--] = live[--lives];
         }
@@ -157,21 +167,25 @@ int main(int argc, char **argv) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 4096)) { perror("upstream"); return 1; }
-    int epoll = epoll_create1(0);
+    poll_fd = epoll_create1(0);
     struct epoll_event add = {.events = EPOLLIN, .data.fd = listener}, ready[256];
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &add);
+    epoll_ctl(poll_fd, EPOLL_CTL_ADD, listener, &add);
     for (;;) {
-        int n = epoll_wait(epoll, ready, 256, lives ? 1 : -1);
+        int n = epoll_wait(poll_fd, ready, 256, lives ? 1 : -1);
         for (int i = 0; i < n; i++) {
             int fd = ready[i].data.fd;
-            if (fd != listener) { consume(fd); continue; }
+            if (fd != listener) {
+                if (conns[fd].left && ready[i].events & EPOLLOUT) send_all(fd, conns[fd].rest, conns[fd].left);
+                if (ready[i].events & ~EPOLLOUT) consume(fd);
+                continue;
+            }
             int caller = accept4(listener, 0, 0, SOCK_NONBLOCK);
             if (caller < 0 || caller >= CONNECTIONS) continue;
             setsockopt(caller, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
             if (!conns[caller].in) conns[caller].in = malloc(BUFFER);
-            conns[caller].used = 0;
+            conns[caller].used = conns[caller].left = 0;
             add.data.fd = caller;
-            epoll_ctl(epoll, EPOLL_CTL_ADD, caller, &add);
+            epoll_ctl(poll_fd, EPOLL_CTL_ADD, caller, &add);
         }
         if (lives) pace();
     }
