@@ -485,7 +485,8 @@ class Origin(msgspec.Struct):
 
     `source` is device, private or partner. `badge` is the words to show. `receipt` finds the proof. `dropped` names the
     request's fields that the route's wire has no word for, `continued` who said the first part of an answer that broke
-    off and went on elsewhere; they stand there only when there are any.
+    off and went on elsewhere, `unreturned` how many masked details the answer did without; they stand there only when
+    there are any.
     """
 
     route: str
@@ -503,3 +504,4 @@ class Origin(msgspec.Struct):
     blocked: str = ""
     dropped: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     continued: list[FirstPart] | msgspec.UnsetType = msgspec.UNSET
+    unreturned: int | msgspec.UnsetType = msgspec.UNSET

@@ -60,7 +60,8 @@ _presence = Presence([*(shape.trigger for shape in SHAPES), TRIGGER, *_LEVELLED]
 
 def kinds(data: bytes) -> set[int]:
     """What `data` (UTF-8) may hold, for `details`. When it is empty, there is nothing for certain."""
-    return {index for index, _, _ in _presence.which(data)}
+    found = _presence.which(data)
+    return {index for index, _, _ in found} if found else set()
 
 
 def suspect(data: bytes) -> bool:

@@ -160,7 +160,9 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
         if soft is not None and soft.find(data, allowed) is not None:
             _cover_question(ex, soft, allowed)
         if NAME not in ex.met:
-            passed(ex)
+            ex.met.append(NAME)
+            if ex.subject:
+                strikes.passed(ex)
 
     async def awaited(ex: Exchange) -> None:
         if _LATER not in ex.held and len(ex.text()) <= _LONG:

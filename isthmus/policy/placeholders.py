@@ -21,6 +21,7 @@ from isthmus.core.secret import Withheld
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
 _BEGUN = re.compile(r"\[?((?:[A-Z]{4}-[0-9B-Z]{1,8}|[A-Z]{0,4}-?))\Z")
+_OPEN = frozenset("[-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # what a placeholder that is not whole may end with
 _AHEAD = 256
 _SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
 
@@ -71,16 +72,17 @@ class Placeholders(Withheld):
     """One exchange's map, both ways.
 
     `restored` counts what came back; `lost` what looks like one of this exchange's placeholders and is none: its type
-    and a hyphen, of which nothing could be restored.
+    and a hyphen, of which nothing could be restored. `unreturned` counts the values that never came back.
     """
 
-    __slots__ = ("_begins", "_begun", "_known", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_back", "_begins", "_begun", "_known", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
+        self._back: set[str] = set()
         self._known = 0
         self._begun = 0
         self.escaped = escaped
@@ -133,6 +135,11 @@ class Placeholders(Withheld):
         """See above."""
         return max(0, self._begun - self.restored)
 
+    @property
+    def unreturned(self) -> int:
+        """See above."""
+        return len(self._values) - len(self._back)
+
     def is_apart(self, text: str) -> bool:
         """Whether nothing in `text` can be, or begin, a placeholder of this map."""
         if self._known != len(self._of):
@@ -142,23 +149,32 @@ class Placeholders(Withheld):
     def restore(self, text: str, *, escape: bool) -> str:
         """`text` with every known placeholder replaced; `escape` when it stands inside JSON."""
 
-        def original(match: re.Match[str]) -> str:
-            value = self._values.get(match[1] or match[2])
-            if value is None:
-                return match[0]
-            self.restored += 1
-            return _json_escaped(value) if escape else value
-
         if "-" not in text:
             return text
         if self._known != len(self._of):
             self._shapes()
         for begin in self._begins:
             self._begun += text.count(begin)
+        if len(text) == LENGTH and text[0] == "[":  # a stream mostly lets go of one alone
+            value = self._values.get(text[1:-1])
+            return text if value is None else self._original(text[1:-1], value, escape=escape)
+
+        def original(match: re.Match[str]) -> str:
+            body = match[1] or match[2]
+            value = self._values.get(body)
+            return match[0] if value is None else self._original(body, value, escape=escape)
+
         return _SHAPE.sub(original, text)
+
+    def _original(self, body: str, value: str, *, escape: bool) -> str:
+        self.restored += 1
+        self._back.add(body)
+        return _json_escaped(value) if escape else value
 
     def keep(self, text: str) -> int:
         """How many characters at the end of `text` could be the beginning of a known placeholder."""
+        if text[-1:] not in _OPEN:
+            return 0
         start = max(0, len(text) - LENGTH + 1)
         while True:
             match = _BEGUN.search(text, start)

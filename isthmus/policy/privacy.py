@@ -6,7 +6,8 @@ Rules of this room:
 2. Everything a model reads is masked: messages, names, tools, formats, stops (policy/outgoing). Masking starts from the
    caller's own question each time, with the same map: another route, the same placeholders.
 3. An answer is restored on every channel and across any split; inside JSON the value is escaped again.
-4. What looks like a placeholder and is not ours stays, and is told in a notice.
+4. What looks like a placeholder and is not ours stays, and is told in a notice. How many of the details never came back
+   is told in numbers: in the receipt among what was met, and to the caller.
 5. A long question is looked at in stretches, between which other requests are served.
 Source: docs/decisions/002-masking-is-a-rule.md; GDPR Art 5(1)(c); PIPL Art 6.
 """
@@ -31,6 +32,7 @@ from isthmus.policy.wording import language_for, words
 VERBS = ("mask",)
 NAME = "privacy"
 FIELDS = (NAME, "fields")  # in `held`: the question's fields as the caller wrote them, where some leave changed
+UNRETURNED = "unreturned"  # in `met`, with how many: details that the answer did without
 _MAP = (NAME, "map")
 _DONE = (NAME, "done")
 _LONG = 16_384  # bytes of a question from which on it is looked at in stretches
@@ -46,7 +48,11 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
 
     def on_response(ex: Exchange) -> None:
         made: Placeholders | None = ex.held.get(_MAP)
-        if made is not None and made.lost:
+        if made is None:
+            return
+        if made.unreturned and not ex.blocked:
+            ex.met.append(f"{UNRETURNED}:{made.unreturned}")
+        if made.lost:
             said = words("privacy", language_for(ex.language, region), region)
             ex.notices.append(said["lost"].format(n=made.lost))
 
@@ -172,17 +178,26 @@ def masked(
         return text
     stand_in = made.name_for if bare else made.stand_in
     out: list[str] = []
+    add = out.append
     at = 0
     for kind, code, start, end in found:
         value = text[start:end]
-        out += text[at:start], stand_in(code, value)
+        add(text[at:start])
+        add(stand_in(code, value))
         at = end
-        if kind in counts:
-            counts[kind].add(value)
-        else:
+        values = counts.get(kind)
+        if values is None:
             counts[kind] = {value}
+        else:
+            values.add(value)
     out.append(text[at:])
     return "".join(out)
+
+
+def unreturned(ex: Exchange) -> int:
+    """How many of the question's masked details the answer did without: for the `isthmus` object."""
+    made: Placeholders | None = ex.held.get(_MAP)
+    return 0 if made is None else made.unreturned
 
 
 def own_fields(ex: Exchange) -> None:
@@ -193,17 +208,18 @@ def own_fields(ex: Exchange) -> None:
 
 
 def _restore(ex: Exchange, channel: str, piece: str, last: bool) -> str:
-    made: Placeholders | None = ex.held.get(_MAP)
+    held = ex.held
+    made: Placeholders | None = held.get(_MAP)
     if made is None:
         return piece
     place = (NAME, channel)
-    pending = ex.held.get(place)
+    pending = held.get(place)
     text = pending + piece if pending else piece
     if made.is_apart(text):
         if pending:
-            ex.held[place] = ""
+            held[place] = ""
         return text
     keep = 0 if last else made.keep(text)
-    ex.held[place] = text[len(text) - keep :] if keep else ""
+    held[place] = text[len(text) - keep :] if keep else ""
     escape = made.escaped if channel == "content" else channel.startswith("tool:")
     return made.restore(text[: len(text) - keep] if keep else text, escape=escape)

@@ -59,6 +59,30 @@ def test_details_leave_masked_and_come_back(stage, asked):
     assert stage.on_event(ex, "content", f"打 {phone}。", True) == f"打 {PHONE}。"
 
 
+def test_what_the_answer_did_without_is_told_in_numbers(stage, asked):
+    ex = asked(f"手机{PHONE}，邮箱{MAIL}，卡{CARD}")
+    stage.on_request(ex)
+    stage.on_event(ex, "content", f"好的 {masked_in(ex)}", True)
+    stage.on_response(ex)
+    assert privacy.unreturned(ex) == 2
+    assert ex.met == ["privacy", "unreturned:2"]
+    assert ex.notices == []
+
+
+def test_nothing_is_told_of_an_answer_that_kept_everything_or_was_stopped(stage, asked):
+    for said, blocked in (("{}", ""), ("", "gambling")):
+        ex = asked(f"手机{PHONE}")
+        stage.on_request(ex)
+        ex.blocked = blocked
+        stage.on_event(ex, "content", said.format(masked_in(ex)), True)
+        stage.on_response(ex)
+        assert ex.met == ["privacy"]
+    clean = asked("平常的话")
+    stage.on_request(clean)
+    stage.on_response(clean)
+    assert (privacy.unreturned(clean), clean.met) == (0, ["privacy"])
+
+
 def test_another_route_gets_the_same_placeholders(stage, asked):
     ex = asked(f"手机{PHONE}")
     stage.on_request(ex)
@@ -205,7 +229,9 @@ def test_a_long_question_is_masked_in_stretches(stage, asked, text):
     ex = asked(text)
     stage.on_request(ex)
     assert (ex.rewritten, ex.masks) == (None, {})
-    asyncio.run(stage.awaited(ex))
+    waiting = stage.awaited(ex)
+    if waiting is not None:
+        asyncio.run(waiting)
     assert sum(ex.masks.values()) == sum(value in text for value in (PHONE, MAIL))
     if ex.masks:
         assert not any(value in ex.rewritten.decode() for value in (PHONE, MAIL))
