@@ -26,7 +26,8 @@ How to read it:
   the upstream.
 - **First content**: from the upstream's write of a paced stream's first event to its arrival at the caller, loopback
   included.
-- **Start**: from the start command to the first good answer.
+- **Start**: from the start command to the first good answer. **Load average**: the machine's, over the minute before
+  each; with more than two at work on two cores, delays say little.
 - **Not equal work.** nginx, HAProxy and Envoy copy bytes; the routers read the request and choose a worker; TensorZero,
   Portkey and LiteLLM take request and answer apart and write them anew. Isthmus does all that its law asks: key,
   decision, 20,000 terms looked for both ways, private details masked, label and notices, quota, a receipt in the
@@ -79,6 +80,7 @@ COLUMNS = (
     ("first content p50 / p99, ms", _first),
     ("RSS MiB idle / after", lambda row: f"{row['rss_idle']:.0f} / {row['rss']:.0f}" if "rss" in row else "-"),
     ("start s", lambda row: f"{row['start_s']:.2f}" if "start_s" in row else "-"),
+    ("load average", lambda row: f"{row['load']:.1f}"),
 )
 
 
