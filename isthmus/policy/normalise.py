@@ -14,6 +14,7 @@ Source: Unicode UAX 15 (NFKC), UTS 39 (confusables; own short table and data/ali
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
@@ -42,10 +43,19 @@ _INVISIBLE = frozenset(chr(point) for low, high in _RANGES for point in range(lo
 
 
 @cache
-def _simplified() -> dict[str, str]:
-    """Traditional to simplified, one character to one: policy/data/han.txt, two characters a line."""
-    lines = (line for line in _HAN.read_text("utf-8").splitlines() if not line.startswith("#"))
-    return {line[0]: line[1] for line in lines}
+def _han() -> tuple[str, str]:
+    """Traditional characters in order, and what each is in simplified Chinese: policy/data/han.txt, a pair a line.
+
+    Two strings, because a dict of 4,000 one-character strings takes 0.7 MB of every worker.
+    """
+    pairs = sorted(line for line in _HAN.read_text("utf-8").splitlines() if not line.startswith("#"))
+    return "".join(pair[0] for pair in pairs), "".join(pair[1] for pair in pairs)
+
+
+def _simplified(character: str) -> str | None:
+    traditional, simplified = _han()
+    place = bisect_left(traditional, character)
+    return simplified[place] if traditional[place : place + 1] == character else None
 
 
 @cache
@@ -90,7 +100,7 @@ def _spell(character: str) -> str | None:
         if digit is not None:
             out.append(str(digit))
         else:
-            out.append(_ALIKE.get(base) or _simplified().get(base) or more.get(base, base))
+            out.append(_ALIKE.get(base) or _simplified(base) or more.get(base, base))
     return "".join(out)
 
 
@@ -121,6 +131,11 @@ def strip(folded: str) -> str:
     return folded.translate(STRIP)
 
 
+def letters(character: str) -> str:
+    """strip(fold(character)), without leaving it in the tables."""
+    return "".join(piece for piece in _spell(character) or "" if piece.isalnum())
+
+
 def offsets(text: str) -> list[int]:
     """For each character of fold(text), the index of the character of `text` it came from."""
     places = []
@@ -137,8 +152,8 @@ def changes(point: int) -> bool:
         return False
     character = chr(point)
     if 0x3400 <= point <= 0x9FFF or point >= 0x20000:
-        return character in _simplified()
-    spelled = FOLD[point]
+        return _simplified(character) is not None
+    spelled = _spell(character)  # not FOLD: a table of all characters would stay for good
     if spelled is None or (spelled == PICTURE != character):
         return True
     return spelled != character and (spelled == " " or any(piece.isalnum() for piece in spelled))
@@ -149,5 +164,5 @@ def changing() -> tuple[int, ...]:
     """Every code point that `changes`: what a text must hold before its folding is worth the time."""
     regular = (point for point in range(0x80, 0x1FBFF) if not 0xD800 <= point <= 0xF8FF)
     found = [point for point in regular if unicodedata.category(chr(point)) != "Cn" and changes(point)]
-    plane2 = [ord(character) for character in _simplified() if ord(character) >= 0x20000]
+    plane2 = [ord(character) for character in _han()[0] if ord(character) >= 0x20000]
     return (*found, *sorted(plane2), *range(0xE0100, 0xE01F0), *range(0xE0001, 0xE0080))

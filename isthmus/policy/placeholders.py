@@ -148,7 +148,6 @@ class Placeholders(Withheld):
 
     def restore(self, text: str, *, escape: bool) -> str:
         """`text` with every known placeholder replaced; `escape` when it stands inside JSON."""
-
         if "-" not in text:
             return text
         if self._known != len(self._of):

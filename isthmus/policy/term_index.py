@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from array import array
@@ -25,9 +26,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from isthmus.core.scanner import Literals, engine
+from isthmus.core.scanner import Literals, engine, give_back
 from isthmus.policy.entities import ANCHORS
-from isthmus.policy.normalise import changing, fold, strip
+from isthmus.policy.normalise import changing, fold
+from isthmus.policy.normalise import letters as alone
 
 FORMAT = 2
 ACTIONS = ("block", "mask", "flag")  # what a category asks for, the strictest first
@@ -43,6 +45,7 @@ SCATTERED = (" ", ",", ", ", ";", "; ", ":", "!", "?", ". ", " - ", "、", "，"
 # Letters and digits that stand alone in ordinary texts: one of these is a sign only beside another. (Pairs of all
 # letters, 1,296 strings, come to share a bucket of the automaton with the terms, and slow down every scan.)
 WORDS = "aeiouy0123456789"
+_LINE_STARTS = re.compile(rb"\A|\n|\Z")
 _DIGEST = 32
 _BITS = (1 << 64) - 1
 
@@ -88,7 +91,7 @@ class Index:
     """
 
     __slots__ = (
-        "_pairs",
+        "_lines",
         "anchor",
         "apart",
         "breaks",
@@ -108,7 +111,7 @@ class Index:
         self, literals: Literals, apart: int, letters: list[str], texts: bytes, arrays: tuple[array[int], ...],
         owners: list[tuple[Owner, ...]], counts: dict[str, int], folds: bytes,
     ) -> None:  # fmt: skip
-        self._pairs: list[tuple[bytes, ...]] = []
+        self._lines = array("I")
         self.folds = folds
         self.literals = literals
         self.apart = apart
@@ -121,9 +124,10 @@ class Index:
 
     def folding(self, sign: int) -> tuple[bytes, bytes]:
         """See above."""
-        if not self._pairs:
-            self._pairs = [tuple(pair.split(b"\t")) for pair in self.folds.split(b"\n")]
-        changed, letters = self._pairs[sign]
+        if not self._lines:
+            self._lines.extend(match.end() for match in _LINE_STARTS.finditer(self.folds))
+        line = self.folds[self._lines[sign] : self._lines[sign + 1]].rstrip(b"\n")
+        changed, letters = line.split(b"\t")
         return changed, letters
 
     def text(self, term: int) -> str:
@@ -245,11 +249,18 @@ def build(lists: Lists, *, portable: bool = False) -> Index:
     first_kind = list(apart) if spelled else []
     hints: list[bytes | Sequence[bytes]] = [*first_kind, *folded, ANCHORS] if spelled else [ANCHORS]
     literals = Literals(list(spelled), hints, portable=portable)
-    folds = b"\n".join(sign + b"\t" + strip(fold(sign.decode())).encode() for sign in folded)
+    folds = b"\n".join(sign + b"\t" + alone(sign.decode()).encode() for sign in folded)
     counts = {taxonomy: len(listed) for taxonomy, listed in lists.items()}
     return Index(
         literals, len(first_kind), letters, bytes(texts), (ends, of, sizes, breaks, owned), list(owners), counts, folds
     )
+
+
+def forget() -> None:
+    """Let go of what only compiling needs: tens of MB, in a process that goes on to serve."""
+    signs.cache_clear()
+    changing.cache_clear()
+    give_back()
 
 
 # -- on disk ---------------------------------------------------------------------------------------------------

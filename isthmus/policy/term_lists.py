@@ -96,12 +96,19 @@ class TermLists(Mapping[str, Mapping[str, str]]):
         if self._index is None:
             kept = None if self._path is None else term_index.restore(self._path)
             if kept is None:
-                kept = term_index.build(self._parsed())
-                self._keep(kept)
+                kept = self._compiled()
             self._index = kept
-            if self._path is not None:
-                self._lists = None
         return self._index
+
+    def _compiled(self) -> Index:
+        """Compiled now, and then read from disk where it can be: that leaves nothing of the compiling behind."""
+        made = term_index.build(self._parsed())
+        if self._path is not None:
+            self._keep(made)
+            self._lists = None
+            made = term_index.restore(self._path) or made
+        term_index.forget()
+        return made
 
     def compile(self) -> None:
         """Make the index now, so that whoever needs it next finds it on disk."""

@@ -107,11 +107,18 @@ class _Beginnings:
         self.starts = frozenset(word[0] for word in words)
         self.heads = _filter(word[:2] for word in words)
         self.prefixes = _filter(word[:size] for word in words for size in (1, 2, 3, 4))
-        gaps = [(word, places(breaks)) for word, breaks in zip(words, index.breaks, strict=True)]
-        self.openers = _filter(word[:place] for word, own in gaps for place in (*own, len(word)))
+        self.openers = _filter(
+            word[:place]
+            for word, breaks in zip(words, index.breaks, strict=True)
+            for place in ((*places(breaks), len(word)) if breaks else (len(word),))
+        )
         self.has_single = any(len(word) == 1 for word in words)
         self.phrases = frozenset(
-            word[place : place + 2] for word, own in gaps for place in own if word[place].isascii()
+            word[place : place + 2]
+            for word, breaks in zip(words, index.breaks, strict=True)
+            if breaks
+            for place in places(breaks)
+            if word[place].isascii()
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.policy.normalise import changes, changing, fold, offsets, strip
+from isthmus.policy.normalise import changes, changing, fold, letters, offsets, strip
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,11 @@ def test_offsets_point_back_to_the_character_each_letter_came_from(text):
 
 def test_strip_leaves_letters_and_digits():
     assert strip("f*u, c·k 赌。博1") == "fuck赌博1"
+
+
+def test_a_character_alone_is_read_as_inside_a_text():
+    for point in (*changing()[::7], *map(ord, "aＡ赌賭Ⅰ①ß·\u200b")):
+        assert letters(chr(point)) == strip(fold(chr(point)))
 
 
 def test_what_changes_is_listed():

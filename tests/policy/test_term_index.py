@@ -114,3 +114,12 @@ def test_a_text_without_signs_folds_to_itself_but_for_case_and_plain_gaps(text):
     if b"\0" in data or any(sign in data.lower() for sign in SIGNS):
         return
     assert strip(fold(text)) == strip(text.lower())
+
+
+def test_every_sign_that_folds_is_known_with_its_letters():
+    index = build({"": {"赌博": ("a", "block")}})
+    folded = signs()[1]
+    for place in (0, 1, len(folded) // 2, len(folded) - 1):
+        sign, letters = index.folding(place)
+        assert sign == folded[place]
+        assert letters.decode() == strip(fold(sign.decode()))

@@ -10,6 +10,7 @@ import pytest
 import isthmus.regions
 from isthmus.core.errors import Refusal
 from isthmus.policy import term_lists
+from isthmus.policy.term_index import signs
 from isthmus.policy.terms import TermScanner
 
 
@@ -83,6 +84,13 @@ def test_what_was_compiled_is_read_from_disk_and_no_list_with_it(tmp_path, monke
     assert again.count("house") == first.count("house") > again.count("none") == 0
     assert again.index.letters == first.index.letters
     assert len(again) == len(set(again))
+
+
+def test_nothing_of_the_compiling_is_left(tmp_path):
+    lists = term_lists.load(tmp_path)
+    assert lists.index.letters
+    assert lists._lists is None
+    assert signs.cache_info().currsize == 0
 
 
 def test_old_compilations_make_room_and_a_full_disk_is_no_end(tmp_path, monkeypatch):
