@@ -5,7 +5,8 @@ Rules of this room:
 2. Probes run beside requests, each EVERY_S; picking is routing.picker, which waits for nothing.
 3. Until something was shown, a request whose replica went away goes to another: freely if it was never sent, ONCE if it
    may be what broke that replica, and within a budget of a tenth of all requests, so that failures do not multiply.
-4. When every replica is at its limit, people's requests wait; lower classes are refused at once, and earlier.
+4. When every replica is at its limit, people's requests wait; lower classes are refused at once, and earlier: the fleet
+   is a room like the worker's own (gateway.admission), whose places are its replicas' limits.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from secrets import token_bytes
 
 import msgspec
 
+from isthmus.core.clock import Clock
 from isthmus.core.decision import Plan, Route
+from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
 from isthmus.gateway import replica_measures
-from isthmus.gateway.admission import HEADER
+from isthmus.gateway.admission import HEADER, RANKS, Admission
 from isthmus.gateway.door import Door
 from isthmus.gateway.head import Request
 from isthmus.gateway.relay import Corridor, open_stream
@@ -36,8 +39,6 @@ from isthmus.routing.seat import Ask, Replica, Ticket
 from isthmus.routing.together import together
 
 ONCE = 1  # repeats of a request that was sent to a replica which then broke off
-# The share of the fleet's room that each class may fill; a person who waits comes first.
-SHARES: dict[bytes, float] = {b"interactive": 1.0, b"assist": 0.85, b"background": 0.6, b"batch": 0.4}
 BUDGET = 0.1
 SPARE = 10.0  # repeats saved up in quiet times
 LOOK_S = 0.02  # between two looks for a free replica
@@ -66,6 +67,35 @@ class First:
         self._stream.feed(data)
 
 
+class Stay:
+    """One request in the fleet's room; nowhere yet, at first. Rank 0 is a person's."""
+
+    __slots__ = ("_clock", "_headers", "_room", "_since", "rank")
+
+    def __init__(self, room: Admission, headers: dict[bytes, bytes], clock: Clock) -> None:
+        self._room = room
+        self._headers = headers
+        self._clock = clock
+        self._since: float | None = None
+        self.rank = RANKS.get(headers.get(HEADER, b""), 0)
+
+    def enter(self) -> bool:
+        """Whether it is inside, now or already."""
+        if self._since is None:
+            try:
+                self._room.enter(self._headers)
+            except Refusal:
+                return False
+            self._since = self._clock.monotonic()
+        return True
+
+    def leave(self) -> None:
+        """Give the place back, if it has one."""
+        if self._since is not None:
+            self._room.leave(self.rank, self._clock.monotonic() - self._since)
+            self._since = None
+
+
 class Replicas:
     """The live replicas of one fleet. `board` is the file that its keeper writes, `key` what its engines ask for."""
 
@@ -82,6 +112,7 @@ class Replicas:
         self._asks: list[tuple[Ask, asyncio.Future[Ticket | None]]] = []  # that came in this turn of the loop
         self._read_at = 0
         self._budget = SPARE
+        self._room = Admission(0)
         self._waiting = 0  # requests of people that wait for a seat
         self.asked = self.repeated = 0
         self.rounds = 0  # of `keep`
@@ -91,6 +122,7 @@ class Replicas:
     async def keep(self) -> None:
         """Follow the board and the replicas' health, until cancelled."""
         seen = replica_measures.file_of(self._board)
+        last = asyncio.get_running_loop().time()
         try:
             while True:
                 self.follow()
@@ -101,6 +133,8 @@ class Replicas:
                     else:
                         (self._picker.down if watch.gone else self._picker.pause)(name)
                 self._picker.refresh()
+                self.measure(now - last)
+                last = now
                 self.rounds += 1
                 if self.rounds % ROUNDS == 0:
                     replica_measures.write(seen, self._picker.seats())
@@ -110,6 +144,12 @@ class Replicas:
             for probe in self._probes.values():
                 probe.cancel()
             await asyncio.gather(*self._probes.values(), return_exceptions=True)
+
+    def measure(self, seconds: float) -> None:
+        """The room is as large as the replicas' limits are now; what came in the last `seconds` says who needs it."""
+        self._room.room = self._room.limit = self._picker.places()
+        if seconds > 0:
+            self._room.look(seconds, 0.0)
 
     def follow(self) -> None:
         """Read the board anew if it changed. One that cannot be read changes nothing."""
@@ -201,13 +241,30 @@ class Replicas:
         self, c: Corridor, ex: Exchange, plan: Plan, wire: bytes, request: Request, door: Door, voice: Voice | None
     ) -> tuple[Answer | str, Stream | None]:
         """One exchange with the best replica; what gateway.relay.send does with a single address."""
+        stay = Stay(self._room, request.headers, c.clock)
+        try:
+            return await self._send(c, ex, plan, wire, request, door, voice, stay)
+        finally:
+            stay.leave()
+
+    async def _send(
+        self,
+        c: Corridor,
+        ex: Exchange,
+        plan: Plan,
+        wire: bytes,
+        request: Request,
+        door: Door,
+        voice: Voice | None,
+        stay: Stay,
+    ) -> tuple[Answer | str, Stream | None]:
         tried: set[str] = set()
         repeats = 0
         self.count()
         keys, size = self.prefix(ex, plan.route)
         end = c.clock.monotonic() + self.patience(ex, plan)
         while True:
-            ticket = await self.seat(c, keys, size, request, tried, end)
+            ticket = await self.seat(c.clock, keys, size, stay, tried, end)
             if ticket is None:
                 return ("unavailable" if tried or not self._listed else _BUSY), None
             route = self._route(plan.route, ticket.name)
@@ -255,33 +312,35 @@ class Replicas:
         return LOST_S if lost and plans and plans[-1] is not plan else ENGINE_PATIENCE
 
     async def seat(
-        self, c: Corridor, keys: list[int], size: int, request: Request, tried: set[str], end: float
+        self, clock: Clock, keys: list[int], size: int, stay: Stay, tried: set[str], end: float
     ) -> Ticket | None:
         """A ticket for a replica; None when there is none for this class until `end` (monotonic seconds).
 
-        A person's request waits for a seat. A lower class takes one only where its share of the room is free and
-        nobody waits, and else hears so at once; all wait for a fleet that is just starting.
+        A person's request waits for a seat. A lower class takes one only where the room has a place for it and nobody
+        waits, and else hears so at once; all wait for a fleet that is just starting.
         """
-        share = SHARES.get(request.headers.get(HEADER, b"interactive"), 1.0)
         waits = False
         try:
             while True:
                 there = any(not seat.shut for seat in self._picker.seats())
-                if there and (share == 1.0 or (not self._waiting and self._picker.room() >= 1.0 - share)):
-                    ask = Ask(keys, size, tried)
-                    ticket = await self.place(ask) if share == 1.0 else self._picker.pick(keys, size, without=tried)
+                if there and stay.rank:
+                    enters = not self._waiting and stay.enter()
+                    return self._picker.pick(keys, size, without=tried) if enters else None
+                if there:
+                    ticket = await self.place(Ask(keys, size, tried))
                     if ticket is not None:
+                        stay.enter()  # a seat that is free counts more than a room that was measured a moment ago
                         return ticket
-                if (there and share < 1.0) or c.clock.monotonic() >= end:
+                if clock.monotonic() >= end:
                     return None
                 if not self._listed:
                     self.wake()
                 if not waits:
                     waits = True
-                    self._waiting += share == 1.0
+                    self._waiting += not stay.rank
                 await asyncio.sleep(LOOK_S)
         finally:
-            self._waiting -= waits and share == 1.0
+            self._waiting -= waits and not stay.rank
 
     async def place(self, ask: Ask) -> Ticket | None:
         """A ticket for a person's request, placed together with all others that came in the same turn of the loop."""

@@ -150,14 +150,9 @@ class Picker:
         """Blocks in the prefix index, over all replicas."""
         return len(self._index)
 
-    def room(self) -> float:
-        """The share of all limits that is free, 0 to 1, over replicas that take requests."""
-        most = inside = 0
-        for seat in self.seats():
-            if not seat.shut:
-                most += max(seat.most, seat.inside)
-                inside += seat.inside
-        return 1.0 - inside / most if most else 0.0
+    def places(self) -> int:
+        """How many requests the replicas that take any may have at once, together."""
+        return sum(max(seat.most, seat.inside) for seat in self.seats() if not seat.shut)
 
     # One request
 
@@ -209,7 +204,7 @@ class Picker:
         self._seen = True
         if self._limited:
             # Per unit, with a fixed share, so that long and short prompts are fair to each other.
-            seat.limit.observe(took / (ticket.units + FIXED * self._block), seat.inside)
+            seat.limit.observe(took / (ticket.units + FIXED * self._block), seat.inside, seat.crowd(now))
             seat.most = seat.limit.limit
         self._weigh(seat, now)
 
@@ -385,9 +380,7 @@ class Picker:
         extra = 0.0
         slots = seat.replica.slots
         if slots:
-            total = seat.inside
-            if now - seat.load_at < STALE_S:
-                total = max(total, seat.load.running + seat.load.waiting)
+            total = seat.crowd(now)
             if total >= slots:
                 extra = (total + 1 - slots) * seat.seconds / slots
         if seat.load.kv >= FULL and now - seat.load_at < STALE_S:

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from isthmus.core.clock import FakeClock
+from isthmus.gateway.admission import HEADER
 from isthmus.gateway.replica_measures import file_of, joined
-from isthmus.gateway.replicas import BUDGET, ONCE, ROUNDS, SPARE, Replicas
+from isthmus.gateway.replicas import BUDGET, ONCE, ROUNDS, SPARE, Replicas, Stay
 from isthmus.routing.picker import Picker
 from isthmus.routing.probe import Board, Listed, Load, Names
 from isthmus.routing.seat import Ask, Replica
@@ -250,3 +251,74 @@ def test_a_caller_who_leaves_while_being_placed_holds_no_seat(picker, board):
         assert picker.seat("a").inside == 0
 
     asyncio.run(run())
+
+
+class Fleet:
+    """One replica of four slots, whose limit is ten, and requests of a class for it."""
+
+    def __init__(self, picker, board, clock):
+        self.picker = picker
+        self.clock = clock
+        self.replicas = Replicas(board, KEY, picker)
+        picker.add(Replica("a", slots=4))
+        picker.heard("a", Load())
+        self.replicas.measure(0.0)
+
+    def stay(self, kind):
+        return Stay(self.replicas._room, {HEADER: kind}, self.clock)
+
+    async def seat(self, kind, patience=0.0):
+        return await self.replicas.seat(self.clock, [], 10, self.stay(kind), set(), self.clock.monotonic() + patience)
+
+
+@pytest.fixture
+def fleet(board):
+    clock = FakeClock(datetime(2026, 9, 1, tzinfo=UTC))
+    return Fleet(Picker(clock), board, clock)
+
+
+def test_a_class_fills_the_fleet_when_nobody_above_it_needs_a_place(fleet):
+    async def run():
+        tickets = [await fleet.seat(b"batch") for _ in range(11)]
+        assert [ticket is not None for ticket in tickets] == [True] * 10 + [False]
+
+    asyncio.run(run())
+
+
+def test_places_that_people_will_need_are_not_given_to_lower_classes(fleet):
+    for _ in range(60):  # ten people a second, half a second each: five places, and two standard deviations more
+        stay = fleet.stay(b"interactive")
+        assert stay.enter()
+        fleet.clock.advance(0.5)
+        stay.leave()
+        fleet.replicas.measure(0.1)
+
+    async def run():
+        tickets = [await fleet.seat(b"batch") for _ in range(3)]
+        assert [ticket is not None for ticket in tickets] == [True, False, False]
+        assert await fleet.seat(b"interactive") is not None
+
+    asyncio.run(run())
+
+
+def test_at_the_limit_a_person_waits_for_a_seat_and_all_others_hear_so_at_once(fleet):
+    async def run():
+        tickets = [await fleet.seat(b"interactive") for _ in range(10)]
+        person = asyncio.create_task(fleet.seat(b"interactive", patience=1.0))
+        await asyncio.sleep(0)
+        assert await fleet.seat(b"assist", patience=1.0) is None
+        fleet.picker.done(tickets[0])
+        assert await fleet.seat(b"assist", patience=1.0) is None  # the person came first
+        assert (await person).name == "a"
+
+    asyncio.run(run())
+
+
+def test_a_place_is_taken_once_and_given_back_once(fleet):
+    stay = fleet.stay(b"assist")
+    assert stay.enter()
+    assert stay.enter()
+    assert fleet.replicas._room.inside == 1
+    stay.leave()
+    stay.leave()
+    assert fleet.replicas._room.inside == 0

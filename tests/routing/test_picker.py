@@ -189,14 +189,15 @@ def test_a_replica_at_its_limit_takes_no_more(clock):
     assert picker.pick([9], 10) is not None
 
 
-def test_room_is_what_is_left_of_all_limits(clock):
+def test_places_are_the_limits_of_those_that_take_requests(clock):
     picker = pool(clock, "ab", slots=2)
-    assert picker.room() == 1.0
+    assert picker.places() == 12
     picker.pick([1], 10)
-    assert picker.room() == pytest.approx(11 / 12)
+    assert picker.places() == 12
     picker.down("a")
-    picker.down("b")
-    assert picker.room() == 0.0
+    assert picker.places() == 6
+    picker.drain("b")
+    assert picker.places() == 0
 
 
 def test_a_waiting_slot_costs_what_answers_take(clock):
