@@ -3,7 +3,9 @@
 The gradient of delay: while an answer begins as fast as on an idle replica, the limit grows by the square root of
 itself; when beginnings get slower, it shrinks in proportion, so that a queue stands where it can still be refused or
 sent elsewhere. Source: Netflix concurrency-limits, "Gradient2Limit"; Envoy, adaptive concurrency filter. The baseline
-is the lower of a slow average and forgets upwards, so that a replica that became slower for good finds a new one.
+is the least delay seen, and follows a higher one slowly, but only while no more than `floor` requests are there: so a
+replica that became slower for good finds a new baseline (its limit falls to the floor first), and a queue that stays,
+as it does under lasting overload, is never taken for what is normal.
 """
 
 from __future__ import annotations
@@ -32,16 +34,17 @@ class GradientLimit:
         """Requests that may be inside now."""
         return int(self._limit)
 
-    def observe(self, delay: float, inside: int) -> None:
+    def observe(self, delay: float, inside: int, crowd: int = 0) -> None:
         """One answer began after `delay` (any unit that is fair between prompts: seconds per expected second).
 
-        `inside` requests were there: a limit that is not used teaches nothing, and stays.
+        `inside` requests were there: a limit that is not used teaches nothing, and stays. `crowd` counts those of other
+        senders too, where the replica says so.
         """
         if delay <= 0:
             return
         if not self._baseline or delay < self._baseline:
             self._baseline = delay
-        else:
+        elif max(inside, crowd) <= self.floor:
             self._baseline += (delay - self._baseline) * DRIFT
         if inside * 2 < self._limit:
             return

@@ -11,7 +11,7 @@ from math import inf
 import msgspec
 
 from isthmus.routing.limit import GradientLimit
-from isthmus.routing.probe import Load
+from isthmus.routing.probe import STALE_S, Load
 
 BOTH, PREFILL, DECODE = "both", "prefill", "decode"
 
@@ -113,3 +113,9 @@ class Seat:
     def shut(self) -> bool:
         """Whether it takes no new request, however little it has to do."""
         return self.draining or not self.up
+
+    def crowd(self, now: float) -> int:
+        """Requests at it, also those that others sent, as far as its last probe tells."""
+        if now - self.load_at < STALE_S:
+            return max(self.inside, self.load.running + self.load.waiting)
+        return self.inside

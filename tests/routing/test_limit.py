@@ -58,6 +58,22 @@ def test_a_delay_that_stays_becomes_the_new_normal():
     assert limit.limit > low
 
 
+def test_a_queue_that_stays_never_becomes_normal():
+    limit = GradientLimit(4)
+    limit.observe(1.0, 4)
+    for _ in range(5000):  # a line in which everyone waits for those before: delay grows with who is there
+        limit.observe(float(max(1, limit.limit - 3)), limit.limit)
+    assert limit.limit < 3 * limit.floor
+
+
+def test_what_others_send_to_a_replica_never_becomes_normal_either():
+    limit = GradientLimit(4)
+    grown(limit, times=5)
+    for _ in range(2000):
+        limit.observe(10.0, limit.limit, crowd=40)
+    assert limit.limit == limit.floor
+
+
 def test_failures_for_want_of_room_shrink_it_too():
     limit = GradientLimit(2)
     grown(limit)
