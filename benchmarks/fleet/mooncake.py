@@ -1,6 +1,6 @@
 """The Mooncake traces through the gateway's own picker, beside round robin and others, on a simulated clock.
 
-    python -m benchmarks.fleet.mooncake --traces FOLDER [--seed N] [--from S --until S] [--json]
+    python -m benchmarks.fleet.mooncake --traces FOLDER [--seed N ...] [--from S --until S] [--json]
 
 FOLDER holds mooncake_conversation.jsonl and mooncake_synthetic.jsonl (kvcache-ai/Mooncake, FAST25-release/traces,
 Apache-2.0). Each replica reads prompts first come, first served, at 20,000 tokens a second, and keeps the 2,000 blocks
@@ -8,7 +8,9 @@ of 512 tokens that were used last. Only reading is simulated: no decoding, no ne
 its rate. `hit` counts blocks; TTFT is in seconds. The conversation trace's times are whole multiples of three seconds,
 so some ten requests come in one moment; they are placed together (routing.together), as the gateway does with requests
 of one turn of its loop. `--seed` moves each request of the synthetic trace by up to 0.3 s and shuffles those of one
-moment in the other; `--from` and `--until` take a part of the traces.
+moment in the other; of several seeds there is a line each, and the table is over the requests of all. `--from` and
+`--until` take a part of the traces. One cache as large as all together, without a queue, is no policy: it says how much
+of the rest is a matter of placing.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from isthmus.routing.seat import Ask, Replica, Ticket
 from isthmus.routing.together import together
 
 REPLICAS, ROOM, BLOCK, SPEED = 8, 2_000, 512, 1 / 20_000
+PICKER, ROUND_ROBIN = "isthmus picker", "round robin"
 TRACES = {"conversation": 1.0, "synthetic": 2.0}
 Request = tuple[float, list[int], int]
 
@@ -74,6 +77,11 @@ class Result:
         self.hit += hit
         self.asked += blocks
         self.ttft.append(ttft)
+
+    def join(self, other: Result) -> None:
+        self.hit += other.hit
+        self.asked += other.asked
+        self.ttft += other.ttft
 
     def row(self) -> dict[str, float]:
         ordered = sorted(self.ttft)
@@ -168,39 +176,58 @@ def shaken(trace: Sequence[Request], seed: int, most: float) -> list[Request]:
     return [(second, blocks, tokens) for second, _, blocks, tokens in sorted(moved, key=lambda each: each[:2])]
 
 
-def run(folder: Path, seed: int | None, begin: float, end: float) -> dict[str, dict[str, dict[str, float]]]:
+def policies(trace: Sequence[Request]) -> dict[str, Result]:
+    return {
+        ROUND_ROBIN: plain(trace, round_robin()),
+        "power of two": plain(trace, power_of_two()),
+        PICKER: picked(trace),
+        "one cache, no queue": unqueued(trace),
+    }
+
+
+def rows(results: dict[str, Result]) -> dict[str, dict[str, float]]:
+    table = {name: result.row() for name, result in results.items()}
+    for row in table.values():
+        row["p90 / round robin"] = row["p90"] / table[ROUND_ROBIN]["p90"]
+    return table
+
+
+def run(folder: Path, seeds: Sequence[int | None], begin: float, end: float) -> dict[str, dict[str, dict[str, float]]]:
+    """Rows of each trace over the requests of all seeds; of several seeds, the picker's own row of each before them."""
     table: dict[str, dict[str, dict[str, float]]] = {}
     for name, rate in TRACES.items():
-        trace = [each for each in load(folder / f"mooncake_{name}.jsonl", rate) if begin <= each[0] * rate < end]
-        if seed is not None:
-            trace = shaken(trace, seed, 0.3 if name == "synthetic" else 0.0)
-        rows = {"round robin": plain(trace, round_robin()).row(), "power of two": plain(trace, power_of_two()).row()}
-        rows["isthmus picker"] = picked(trace).row()
-        rows["one cache, no queue"] = unqueued(trace).row()
-        for row in rows.values():
-            row["p90 / round robin"] = row["p90"] / rows["round robin"]["p90"]
-        rows["one infinite cache"] = {"hit": ideal(trace)}
-        table[name] = rows
+        given = [each for each in load(folder / f"mooncake_{name}.jsonl", rate) if begin <= each[0] * rate < end]
+        pooled: dict[str, Result] = {}
+        table[name] = {}
+        for seed in seeds:
+            trace = given if seed is None else shaken(given, seed, 0.3 if name == "synthetic" else 0.0)
+            results = policies(trace)
+            if len(seeds) > 1:
+                table[name][f"seed {seed}"] = rows(results)[PICKER]
+            for policy, result in results.items():
+                pooled.setdefault(policy, Result()).join(result)
+        table[name] |= rows(pooled)
+        table[name]["one infinite cache"] = {"hit": ideal(given)}
     return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.mooncake", description=__doc__)
     parser.add_argument("--traces", type=Path, required=True, help="folder with the two trace files")
-    parser.add_argument("--seed", type=int, help="shake the traces with this seed (else they are as they are)")
+    parser.add_argument("--seed", type=int, nargs="*", help="shake the traces with each of these (else as they are)")
     parser.add_argument("--from", dest="begin", type=float, default=0.0, help="second of the trace to begin at")
     parser.add_argument("--until", type=float, default=float("inf"), help="second of the trace to end at")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    table = run(given.traces, given.seed, given.begin, given.until)
+    table = run(given.traces, given.seed or [None], given.begin, given.until)
     if given.json:
         print(json.dumps(table))
         return
-    for name, rows in table.items():
+    for name, lines in table.items():
         print(f"\n{name}, {REPLICAS} replicas of {ROOM:,} blocks, rate x{TRACES[name]:g}")
         columns = ("hit", "mean", "p50", "p90", "p99", "p90 / round robin")
         print(f"{'policy':20}" + "".join(f"{column:>20}" for column in columns))
-        for policy, row in rows.items():
+        for policy, row in lines.items():
             print(f"{policy:20}" + "".join(f"{row[column]:20.3f}" if column in row else " " * 20 for column in columns))
 
 
