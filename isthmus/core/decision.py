@@ -98,7 +98,7 @@ class Route(msgspec.Struct, frozen=True):
 
 
 OnRequest = Callable[["Exchange"], None]
-Awaited = Callable[["Exchange"], Awaitable[None]]
+Awaited = Callable[["Exchange"], Awaitable[None] | None]
 OnEvent = Callable[["Exchange", str, str, bool], str]
 OnResponse = Callable[["Exchange"], None]
 
@@ -108,7 +108,8 @@ class Stage(NamedTuple):
 
     on_request(ex)                       before anything is sent; raises Refusal (ends the request) or
                                          RouteSkipped (this route only).
-    awaited(ex)                          the same, for a stage that must wait (external moderation).
+    awaited(ex)                          the same, for a stage that must wait (external moderation): what to await, or
+                                         None when this question needs no waiting.
     on_event(ex, channel, text, last)    one piece of answer text in, the text to release out; what it keeps back
                                          it keeps in `ex.held[(name, channel)]` and releases at the latest when
                                          `last` is true. An unstreamed answer is one piece with last=True.

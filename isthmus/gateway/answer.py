@@ -18,6 +18,7 @@ from isthmus.partners.finish import finish
 from isthmus.policy.estimate import hear
 
 _generic = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
 
 
 def origin(ex: Exchange) -> Origin:
@@ -55,6 +56,17 @@ def header_lines(ex: Exchange) -> bytes:
     return b"%b%b\r\n" % (seal(ex).lines, ex.id.encode())
 
 
+def dressed(ex: Exchange, body: bytes) -> tuple[bytes, bytes]:
+    """`body`, a JSON object, with `"isthmus": {...}` as its last member, and the header lines that say the same."""
+    made = seal(ex)
+    end = -1 if body[-1] == _BRACE else len(body.rstrip()) - 1
+    number = ex.id.encode()
+    lines = b"%b%b\r\n" % (made.lines, number)
+    if ex.masks or ex.blocked or ex.dropped or ex.before is not None:
+        return b'%b,"isthmus":%b}' % (body[:end], _encode(origin(ex))), lines
+    return b'%b,"isthmus":%b%b%b}' % (body[:end], made.before, number, made.after), lines
+
+
 class Seal(NamedTuple):
     """What all answers of one plan with one label and the same notices share: the response headers up to the receipt's
     id, and the `isthmus` object before and after it. `plan` and `decision` are what it was made of.
@@ -83,7 +95,7 @@ def seal(ex: Exchange) -> Seal:
     assert decision is not None
     route = plan.route
     words = (route.name, route.model, route.tier, route.badge, ex.label, "; ".join(ex.notices))
-    written = msgspec.json.encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="", dropped=())))
+    written = _encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="", dropped=())))
     before, _, after = written.partition(_ID)
     if len(_seals) >= _SEALS:
         _seals.clear()
@@ -112,17 +124,20 @@ def apply(ex: Exchange, plan: Plan, said: Said, *, last: bool) -> dict[str, Any]
     pieces = texts(said)
     if last:
         for key in ex.held:
-            if isinstance(key, tuple) and (key[1] in _FLUSHED or key[1].startswith("tool:")):
+            if type(key) is tuple and (key[1] in _FLUSHED or key[1].startswith("tool:")):
                 pieces.setdefault(key[1], "")
-        pieces.setdefault("content", "")
+        if "content" not in pieces:
+            pieces["content"] = ""
     for channel, text in pieces.items():
-        in_one = channel.startswith(_WHOLE)
-        if in_one and ex.blocked:
-            continue
+        in_one = last
+        if channel.startswith(_WHOLE):
+            if ex.blocked:
+                continue
+            in_one = True
         released = text
         for stage in plan.on_event:
-            released = stage(ex, channel, released, last or in_one)
-        if released != text:
+            released = stage(ex, channel, released, in_one)
+        if released is not text and released != text:
             changed[channel] = released
     return changed
 
@@ -151,7 +166,9 @@ def texts(said: Said) -> dict[str, str]:
         pieces["content"] = said.content
     if said.refusal:
         pieces["refusal"] = said.refusal
-    for position, call in enumerate(said.tool_calls or ()):
+    if not said.tool_calls:
+        return pieces
+    for position, call in enumerate(said.tool_calls):
         if call.function is not None and call.function.arguments:
             pieces[f"tool:{position if call.index is None else call.index}"] = call.function.arguments
         for channel, word in (("name", call.function and call.function.name), ("id", call.id)):
@@ -191,54 +208,62 @@ def delta(released: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
-    """An unstreamed answer after every stage, with the `isthmus` object as its last member."""
+    """An unstreamed answer after every stage, before it is `dressed`."""
     choice = answer.choices[0]
-    for index, call in enumerate(choice.message.tool_calls or ()):
-        call.index = index
+    said = choice.message
+    if said.tool_calls:
+        for index, call in enumerate(said.tool_calls):
+            call.index = index
     ex.usage = answer.usage
     if ex.usage is None:
-        ex.heard = [(channel, [text]) for channel, text in texts(choice.message).items()]
+        ex.heard = [(channel, [text]) for channel, text in texts(said).items()]
         for _, pieces in ex.heard:
             hear(ex, pieces[0])
-    ex.finish = finish(choice.finish_reason)
+    ex.finish = ended = finish(choice.finish_reason)
     if answer.foreign:
         body = only_known(body, "message")
-    changed = apply(ex, plan, choice.message, last=True) if plan.on_event else {}
+    changed = apply(ex, plan, said, last=True) if plan.on_event else {}
     for respond in plan.on_response:
         respond(ex)
-    same = ex.finish == choice.finish_reason
-    spliced = replace_content(body, choice.message, changed) if changed and same and not ex.blocked else b""
-    if spliced:
-        body = spliced
-    elif changed or ex.blocked or not same:
-        generic = _generic.decode(body)
-        first = generic["choices"][0]
-        put(first["message"], changed, by_place=True)
-        first["finish_reason"] = ex.finish
-        if ex.blocked:
-            # What no stage reads (log-probabilities, fields unknown here) may repeat the forbidden words.
-            message = {name: value for name, value in first["message"].items() if name in _READ}
-            generic["choices"] = [{"index": 0, "message": message, "finish_reason": ex.finish}]
-        body = msgspec.json.encode(generic)
-    return splice(body, ex)
+    if not ex.blocked and ended == choice.finish_reason:
+        if not changed:
+            return body
+        spliced = lengthened(body, said, changed)
+        if spliced:
+            return spliced
+    generic = _generic.decode(body)
+    first = generic["choices"][0]
+    put(first["message"], changed, by_place=True)
+    first["finish_reason"] = ex.finish
+    if ex.blocked:
+        # What no stage reads (log-probabilities, fields unknown here) may repeat the forbidden words.
+        message = {name: value for name, value in first["message"].items() if name in _READ}
+        generic["choices"] = [{"index": 0, "message": message, "finish_reason": ex.finish}]
+    return _encode(generic)
 
 
-def replace_content(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
-    """`body` with the message's content in place of what it was; empty where it is not the only change, or not plain.
+def lengthened(body: bytes, said: Said, changed: dict[str, Any]) -> bytes:
+    """`body` with what the stages put after the message's content; empty where that is not the only change, or where
+    the content does not stand there letter for letter.
 
-    A JSON string with its quotes cannot occur inside another string, and no other member is called content, so the one
-    occurrence is the right one.
+    A quoted name with its colon cannot occur inside a JSON string, so the one occurrence is the right one; and what
+    stands there as it was read, up to a quote, holds no escape.
     """
-    if len(changed) != 1 or "content" not in changed or not said.content:
+    content = said.content
+    text = changed.get("content", "")
+    if len(changed) != 1 or not content or not text.startswith(content):
         return b""
     start = body.find(_CONTENT) + len(_CONTENT)
-    before = msgspec.json.encode(said.content)
-    if not body.startswith(before, start) or body.find(_CONTENT[:-1], start) >= 0:
+    start += body[start] == _BLANK
+    read = b'"%b"' % content.encode("utf-8", "surrogatepass")
+    end = start + len(read) - 1
+    if not body.startswith(read, start) or body.find(_CONTENT[:-1], end) >= 0:
         return b""
-    return b"%b%b%b" % (body[:start], msgspec.json.encode(changed["content"]), body[start + len(before) :])
+    return b"%b%b%b" % (body[:end], _encode(text[len(content) :])[1:-1], body[end:])
 
 
 _CONTENT = b'"content":'
+_BLANK = ord(" ")
 
 
 def only_known(raw: bytes, place: str) -> bytes:
@@ -250,16 +275,12 @@ def only_known(raw: bytes, place: str) -> bytes:
             kept = choice[place] = {name: value for name, value in said.items() if name in KNOWN_SAID}
             if "role" in kept:
                 kept["role"] = "assistant"
-    return msgspec.json.encode(document)
+    return _encode(document)
 
 
 def splice(body: bytes, ex: Exchange) -> bytes:
     """`body`, a JSON object, with `"isthmus": {...}` as its last member."""
-    end = -1 if body[-1] == _BRACE else len(body.rstrip()) - 1
-    if ex.masks or ex.blocked or ex.dropped or ex.before:
-        return b'%b,"isthmus":%b}' % (body[:end], msgspec.json.encode(origin(ex)))
-    made = seal(ex)
-    return b'%b,"isthmus":%b%b%b}' % (body[:end], made.before, ex.id.encode(), made.after)
+    return dressed(ex, body)[0]
 
 
 _BRACE = ord("}")

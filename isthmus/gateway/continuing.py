@@ -14,6 +14,7 @@ Rules of this room:
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -169,7 +170,9 @@ async def prepare(
     for stage in plan.on_request:
         stage(ex)
     for wait in plan.awaited:
-        await wait(ex)
+        if (waiting := wait(ex)) is not None:
+            await asyncio.sleep(0)  # whoever waits may need a task (gateway.errand)
+            await waiting
     if gathered is not None:
         ex.held[fingerprint.SAID] = gathered  # of the whole answer, not of its second part
     if ex.caller.limited and (waiting := c.quota.reserve(ex, plan)) is not None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from isthmus.core.errors import Refusal
 from isthmus.gateway.chunked import Dechunker
+from isthmus.gateway.errand import Errand
 from isthmus.gateway.head import HEAD_LIMIT, Request, Seen, check_unfinished, parse_head
 from isthmus.gateway.late import Late
 
@@ -101,7 +102,7 @@ class Door(asyncio.Protocol):
         self._began = 0.0
         self._reset_body()
         self.transport: Any = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: Errand | None = None
         self.reader: Reader | None = None
         self._seen: Seen | None = None  # the last head with a body
         self.outlives = False  # the answer goes on to be made when its caller is gone: it may be taken up again
@@ -125,6 +126,7 @@ class Door(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._doors.open.discard(self)
         self.deadline = _NEVER
+        self._pending = b""
         if self.task is not None and self.outlives:
             self.transport = _Nowhere()
             if self.reader is not None:
@@ -177,33 +179,29 @@ class Door(asyncio.Protocol):
     # -- reading ---------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._leaving:
-            return
-        if self.task is not None:
-            # A pipelined request waits in one bounded buffer; reading stops until the answer is out.
-            self._pending += data
-            self.transport.pause_reading()
+        if self.task is not None or self._leaving:
+            if not self._leaving:
+                # A pipelined request waits in one bounded buffer; reading stops until the answer is out.
+                self._pending += data
+                self.transport.pause_reading()
             return
         try:
-            if self._request is None:
-                self._read_head(self._pending + data if self._pending else data)
-            else:
+            if self._request is not None:
                 self._read_body(data)
+                return
+            if self._pending:
+                data = self._pending + data
+            seen = self._seen
+            request = None if seen is None else seen.again(data)
+            if request is None:
+                self._read_head(data)
+            else:
+                self._pending = seen.rest  # type: ignore[union-attr]  # it was seen
+                self._begin(request)
         except Refusal as refusal:
             self.refuse(refusal)
 
     def _read_head(self, data: bytes) -> None:
-        known = self._seen.again(data) if self._seen is not None else None
-        if known is not None:
-            request, start = known
-            missing = request.length - len(data) + start
-            if missing <= 0:
-                self._request = request
-                self._check_length(request)
-                request.body = data[start : start + request.length]
-                self._pending = data[start + request.length :] if missing else b""
-                self._begin(request)
-                return
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > HEAD_LIMIT:
             check_unfinished(data)
@@ -231,6 +229,8 @@ class Door(asyncio.Protocol):
         limit = self._doors.body_limit(request.path)
         if request.length > limit:
             raise Refusal("body_too_large", limit=limit)
+        if request.seen is not None:
+            request.seen.limit = limit
 
     def _read_body(self, data: bytes) -> None:
         request = self._request
@@ -255,8 +255,10 @@ class Door(asyncio.Protocol):
         if self._doors.draining:
             request.keep_alive = False
         self._request = None
-        self.deadline = self._doors.loop.time() + HALF_SECONDS if self._half else _NEVER
-        self.task = self._doors.loop.create_task(self._doors.serve(request, self))
+        self.deadline = _NEVER if not self._half else self._doors.loop.time() + HALF_SECONDS
+        doors = self._doors
+        self.task = errand = Errand(doors.loop, doors.serve(request, self))
+        errand.go_on()
 
     def _count_body(self, data: bytes, length: int) -> tuple[bytes | None, bytes]:
         missing = length - self._received
@@ -294,6 +296,11 @@ class Door(asyncio.Protocol):
             return
         self.deadline = self._doors.loop.time() + IDLE_SECONDS
         if self._pending:
+            self._doors.loop.call_soon(self._take_next)  # from here, a long pipeline would be a deep stack
+
+    def _take_next(self) -> None:
+        """The next request of a pipeline, which has arrived already."""
+        if self.task is None and self._pending:
             self.transport.resume_reading()
             pending, self._pending = self._pending, b""
             self.data_received(pending)

@@ -59,35 +59,46 @@ _LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,12})\r\n", re.IGNORECA
 class Seen(Withheld):
     """A head that a connection has shown. The next one is mostly the same but for the digits of its Content-Length,
     and then nothing is read again. `standing` is what the corridor worked out from it: who asks, and which decision.
+
+    `limit` is the longest body, in bytes, that its path takes; `rest` what came after the last request.
     """
 
-    __slots__ = ("_after", "_before", "_digits", "_request", "standing")
+    __slots__ = ("_after", "_before", "_request", "_start", "limit", "rest", "standing")
 
     def __init__(self, head: bytes, request: Request) -> None:
         """`head` up to its blank line, as it was read, and the request it is; it has a Content-Length."""
         found = _LENGTH.search(head)
         self._before = head[: found.start(1)] if found is not None else head
         self._after = head[found.end(1) :] if found is not None else b"\n"  # nothing ends so: never again
-        self._digits = b"" if found is None else found[1]
+        self._start = len(self._before)
         self._request = request
+        self.limit = 0
+        self.rest = b""
         self.standing: Any = None
 
-    def again(self, data: bytes) -> tuple[Request, int] | None:
-        """The request at the start of `data` and where its body begins; None when its head is another one."""
-        before = self._before
-        if not data.startswith(before):
+    def again(self, data: bytes) -> Request | None:
+        """The whole request at the start of `data`, body and all; None when it is another one, or not whole.
+
+        It is the request that was seen, with this body: one connection has one at a time.
+        """
+        if not data.startswith(self._before):
             return None
-        start = len(before)
+        start = self._start
         stop = data.find(b"\r", start, start + _LENGTH_DIGITS + 1)
         digits = data[start:stop]
         if not digits.isdigit() or not data.startswith(self._after, stop):
             return None
-        first = self._request
-        headers = first.headers if digits == self._digits else {**first.headers, b"content-length": digits}
-        request = Request(first.method, first.path, first.query, first.version, headers)
-        request.length = int(digits)
-        request.seen = self
-        return request, stop + len(self._after)
+        length = int(digits)
+        start = stop + len(self._after)
+        end = start + length
+        if length > self.limit or end > len(data):
+            return None
+        request = self._request
+        request.headers[b"content-length"] = digits
+        request.length = length
+        request.body = data[start:end]
+        self.rest = data[end:]
+        return request
 
 
 class _Head:

@@ -209,7 +209,9 @@ async def second(c: Corridor, race: Race, ex: Exchange, first: Plan) -> Lane | N
             for stage in plan.on_request:
                 stage(twin)
             for wait in plan.awaited:
-                await wait(twin)
+                if (waiting := wait(twin)) is not None:
+                    await asyncio.sleep(0)  # whoever waits may need a task (gateway.errand)
+                    await waiting
             if _ONCE in twin.held:
                 continue  # an agreement for one use is not used up on a guess
             if ex.caller.limited and (waiting := c.quota.reserve(twin, plan)) is not None:

@@ -25,6 +25,7 @@ from isthmus.gateway import answer, spent
 from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
+from isthmus.gateway.errand import Errand
 from isthmus.gateway.failed import Broke, RouteFailed, failed, judge
 from isthmus.gateway.head import Request
 from isthmus.gateway.late import Late
@@ -36,13 +37,13 @@ from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamErro
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import Way, dropped
 from isthmus.ledger.prints import Printed
-from isthmus.ledger.receipt import Receipt
+from isthmus.ledger.receipt import Receipt, Written
 from isthmus.ledger.segments import Ledger
 from isthmus.policy.compile import Table
+from isthmus.policy.forms import written
 from isthmus.policy.keys import KeyRing
 from isthmus.policy.privacy import own_fields
 from isthmus.policy.quota import Quota
-from isthmus.policy.receipt import compose
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
 
@@ -135,7 +136,7 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
             if ex.usage is None and ex.heard is not None:
                 await spent.last(ex, c.quota.prices)
             c.quota.settle(ex)  # 10 settle: what was reserved and not used goes back
-            receipt = compose(ex, c.clock)
+            receipt = written(ex, c.clock)
             if door.late is None:
                 c.ledger.append(receipt)  # the receipt is queued, the ledger commits in groups
             else:
@@ -162,7 +163,9 @@ async def pursue(
             for stage in plan.on_request:  # 6 obligations on the way in
                 stage(ex)
             for wait in plan.awaited:
-                await wait(ex)
+                if (waiting := wait(ex)) is not None:
+                    await asyncio.sleep(0)  # whoever waits may need a task (gateway.errand)
+                    await waiting
             if ex.caller.limited and (waiting := c.quota.reserve(ex, plan)) is not None:
                 await waiting
             if _SPENT in ex.held:
@@ -190,7 +193,7 @@ async def pursue(
     raise failure or Refusal("internal", receipt=ex.id)
 
 
-async def let_go(c: Corridor, receipt: Receipt | Printed, door: Door, late: Late) -> bool:
+async def let_go(c: Corridor, receipt: Written | Receipt | Printed, door: Door, late: Late) -> bool:
     """`ledger.ack = durable`: what was kept of the answer follows its receipt. Returns whether all of it went."""
     door.late = None
     try:
@@ -343,9 +346,8 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
         raise judge(way, route, got, c.clock.now()) from None  # some partners say in a 200 that they failed
     if len(typed.choices) > 1:  # one answer was asked for, and only one passes the stages
         raise failed(route, "broken")
-    whole = answer.whole(ex, plan, chat, typed)
+    whole, lines = answer.dressed(ex, answer.whole(ex, plan, chat, typed))
     ex.first_at = c.clock.monotonic()
-    lines = answer.header_lines(ex)
     if ex.caller.limited:
         lines += c.quota.header_lines(ex)
     if voice is not None:
@@ -376,7 +378,9 @@ async def send(
             stream.connection = connection
         door.reader = connection
         try:
-            got = await connection.exchange(wire, stream, c.ways[route.name].waits)
+            errand = door.task
+            light = errand if type(errand) is Errand and errand.light else None
+            got = await connection.exchange(wire, stream, c.ways[route.name].waits, light)
         except UpstreamError as error:
             if error.word != "unavailable" or not connection.reused or not c.breakers.budget.take():
                 return error.word, stream

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import httptools
 
 from isthmus.core.decision import Route
+from isthmus.gateway.errand import Errand, wait
 
 CONNECT_SECONDS = 5.0
 FIRST_BYTE_SECONDS = 120.0
@@ -89,7 +91,7 @@ class Connection(asyncio.Protocol):
         self.on_header = self._fields.__setitem__
         self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
-        self._done: asyncio.Future[Answer] | None = None
+        self._done: asyncio.Future[Answer] | Errand | None = None
         self._sink: Sink | None = None
         self._closed = False
         self._clear()
@@ -109,19 +111,28 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def exchange(
-        self, request: bytes, sink: Sink | None, waits: tuple[float, float, float] = WAITS
-    ) -> asyncio.Future[Answer]:
-        """Send one request; the future is its whole answer, or UpstreamError. Raises UpstreamError when closed.
+        self,
+        request: bytes,
+        sink: Sink | None,
+        waits: tuple[float, float, float] = WAITS,
+        errand: Errand | None = None,
+    ) -> Awaitable[Answer]:
+        """Send one request; await the whole answer to it, or UpstreamError. Raises UpstreamError when closed.
 
         `waits`: seconds to a stream's first content, between its events, and to the first byte of a whole answer.
+        `errand`: who asks, if it is no task.
         """
         if self._closed:
             raise UpstreamError("unavailable")
         self._clear()
         self._sink = sink
-        done = self._done = self._loop.create_future()
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
+        if errand is not None:
+            self._done = errand
+            self.transport.write(request)
+            return wait(errand, self)
+        done = self._done = self._loop.create_future()
         self.transport.write(request)
         return done
 
@@ -179,14 +190,16 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         done, self._done = self._done, None
-        if done is None or done.done():
-            return
         status = self._parser.get_status_code()
         body = self._body
-        whole = body[0] if len(body) == 1 else b"".join(body)
         headers = _NONE if status == _FINAL else {name.lower(): value for name, value in self._fields.items()}
         self.deadline = _NEVER
-        done.set_result(Answer(status, headers, whole, self._streaming))
+        answer = Answer(status, headers, body[0] if len(body) == 1 else b"".join(body), self._streaming)
+        if type(done) is Errand:
+            if done.waits is self:  # nobody else: it may have been ended, and wait for something after that
+                done.go_on(answer)
+        elif done is not None and not done.done():  # type: ignore[union-attr]
+            done.set_result(answer)  # type: ignore[union-attr]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
@@ -204,9 +217,12 @@ class Connection(asyncio.Protocol):
     def _fail(self, word: str) -> None:
         done, self._done = self._done, None
         self.deadline = _NEVER
-        if done is not None and not done.done():
-            done.set_exception(UpstreamError(word))
         self.abort()
+        if type(done) is Errand:
+            if done.waits is self:
+                done.throw(UpstreamError(word))
+        elif done is not None and not done.done():  # type: ignore[union-attr]
+            done.set_exception(UpstreamError(word))  # type: ignore[union-attr]
 
     def heard(self) -> None:
         """An event of a stream that has begun: the next one may take its time again. Comments keep nothing alive."""
@@ -301,7 +317,10 @@ class Pool:
         """Give a connection back; one that is not reusable is closed."""
         self._busy.discard(connection)
         if connection.reusable:
-            idle = self._idle.setdefault((route.host, route.port, route.tls), deque(maxlen=POOL_LIMIT))
+            place = (route.host, route.port, route.tls)
+            idle = self._idle.get(place)
+            if idle is None:
+                idle = self._idle[place] = deque()
             if len(idle) < POOL_LIMIT:
                 connection.idle_since = self._loop.time()
                 idle.append(connection)

@@ -20,7 +20,7 @@ from isthmus.core.clock import Clock
 from isthmus.core.errors import Refusal
 from isthmus.ledger import frame
 from isthmus.ledger.checkpoint import Signer
-from isthmus.ledger.receipt import Entry, Retired, encode
+from isthmus.ledger.receipt import Entry, Retired, Written, encode
 from isthmus.ledger.shard import SEGMENT_BYTES, Shard
 
 DAY = 24 * 3600 * 1000  # ms
@@ -115,7 +115,7 @@ class Logs:
         """Bytes of torn tails that were cut at opening."""
         return sum(log.cut for log in self._logs.values())
 
-    def commit(self, entries: Iterable[Entry]) -> None:
+    def commit(self, entries: Iterable[Entry | Written]) -> None:
         """Write entries, each to the log of its span, durably. Raises OSError, Refusal; then nothing is certain."""
         spans: dict[Span, list[bytes]] = {}
         for entry in entries:
@@ -123,7 +123,7 @@ class Logs:
             payloads = spans.get(span)
             if payloads is None:
                 payloads = spans[span] = []
-            payloads.append(encode(entry))
+            payloads.append(entry.payload if type(entry) is Written else encode(entry))
         for span, payloads in spans.items():
             self._log(span).write(payloads)
 

@@ -186,6 +186,18 @@ class ActReceipt(msgspec.Struct, tag_field="kind", tag="act", omit_defaults=True
 
 Entry = Receipt | ConsentReceipt | Export | Law | Retired | ActReceipt
 
+
+class Written:
+    """A receipt that is encoded already (policy.receipt), with the days that the law sets for keeping it."""
+
+    __slots__ = ("keep_max", "keep_min", "payload")
+
+    def __init__(self, payload: bytes, keep_min: int, keep_max: int) -> None:
+        self.payload = payload
+        self.keep_min = keep_min
+        self.keep_max = keep_max
+
+
 encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Entry)
 

@@ -21,7 +21,7 @@ from isthmus.core.errors import Refusal
 from isthmus.ledger import checkpoint
 from isthmus.ledger.logs import Logs
 from isthmus.ledger.prints import Printed, Prints
-from isthmus.ledger.receipt import Entry
+from isthmus.ledger.receipt import Entry, Written
 from isthmus.ledger.shard import SEGMENT_BYTES
 
 WINDOW = 0.004  # seconds that a group stays open; with an fdatasync of some ms a commit takes less than 10 ms
@@ -88,7 +88,7 @@ class Ledger:
         self._prints = prints
         self._clock = clock
         self._window = window
-        self._queue: deque[Entry | Printed | _Waiter | _Mark] = deque()
+        self._queue: deque[Entry | Written | Printed | _Waiter | _Mark] = deque()
         self._awake = False
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -116,7 +116,7 @@ class Ledger:
         """A new receipt id: shard, opening, number. It costs no system call, and is unique even after a crash."""
         return self._prefix + str(self._count())
 
-    def append(self, entry: Entry | Printed) -> None:
+    def append(self, entry: Entry | Written | Printed) -> None:
         """Queue an entry; it is durable within WINDOW and one fdatasync.
 
         Never raises, because answers end here: what comes after a failure is lost, and `failed` says so. Whoever
@@ -151,7 +151,7 @@ class Ledger:
         self._place(waiter)
         return waiter.future
 
-    def committed(self, entry: Entry | Printed) -> asyncio.Future[None]:
+    def committed(self, entry: Entry | Written | Printed) -> asyncio.Future[None]:
         """Queue an entry; the future of the running loop is done when it is on disk (`ledger.ack = durable`).
 
         It raises Refusal ledger_failed instead when the disk refused, now or before.
@@ -203,7 +203,7 @@ class Ledger:
     def _commit(self) -> None:
         """Everything in the queue, as one group. After a failure entries are dropped, and nobody hears otherwise."""
         queue = self._queue
-        entries: list[Entry] = []
+        entries: list[Entry | Written] = []
         marks: list[_Waiter | _Mark] = []
         printed: list[Printed] = []
         for _ in range(len(queue)):

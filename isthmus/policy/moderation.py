@@ -14,7 +14,7 @@ Source: CN Interim Measures Arts 4, 14; Deep Synthesis Art 10; GB/T 45654-2025; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 
 from isthmus.core.decision import Awaited, Obligation, OnEvent, OnRequest, Route, Stage
 from isthmus.core.errors import Refusal
@@ -164,9 +164,10 @@ def _question(owed: Sequence[Obligation], house: House) -> tuple[OnRequest, Awai
             if ex.subject:
                 strikes.passed(ex)
 
-    async def awaited(ex: Exchange) -> None:
-        if _LATER not in ex.held and len(ex.text()) <= _LONG:
-            return
+    def awaited(ex: Exchange) -> Awaitable[None] | None:
+        return slowly(ex) if _LATER in ex.held or len(ex.in_text or ex.text()) > _LONG else None
+
+    async def slowly(ex: Exchange) -> None:
         allowed = _allowed(ex, house)
         hit = await _find_slowly(scanners.hard, ex.text(), allowed)
         if hit is not None:

@@ -117,4 +117,4 @@ def text(cost: tuple[int, str] | None) -> str:
     if cost is None:
         return ""
     micros, currency = cost
-    return f"{micros // _MILLION}.{micros % _MILLION:06d} {currency}"
+    return "%d.%06d %s" % (*divmod(micros, _MILLION), currency)  # noqa: UP031  # a third of an f-string with a width

@@ -15,7 +15,7 @@ Source: docs/decisions/002-masking-is-a-rule.md; GDPR Art 5(1)(c); PIPL Art 6.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -65,12 +65,11 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
                 ex.met.append(NAME)
             _leave(ex, with_names, ex.ask.alone())
 
-    async def awaited(ex: Exchange) -> None:
+    def awaited(ex: Exchange) -> Awaitable[None] | None:
         guard = guards.of(asked, ex.caller)
         if guard is None or not guard.names:
-            await _mask_long(ex)
-        elif len(ex.text()) > _LONG:
-            await _leave_slowly(ex, with_names)
+            return _mask_long(ex)
+        return _leave_slowly(ex, with_names) if len(ex.text()) > _LONG else None
 
     if any(guard.names for guard in asked.values()):
         return Stage(NAME, on_request=on_request, awaited=awaited, on_event=_restore, on_response=on_response)
@@ -108,10 +107,9 @@ def _mask(ex: Exchange) -> None:
             _leave(ex, details, texts)
 
 
-async def _mask_long(ex: Exchange) -> None:
-    data = ex.text()
-    if len(data) > _LONG and suspect(data):
-        await _leave_slowly(ex, details)
+def _mask_long(ex: Exchange) -> Awaitable[None] | None:
+    data = ex.in_text or ex.text()
+    return _leave_slowly(ex, details) if len(data) > _LONG and suspect(data) else None
 
 
 async def _leave_slowly(ex: Exchange, find: Find) -> None:

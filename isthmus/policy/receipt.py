@@ -88,12 +88,13 @@ def compose(ex: Exchange, clock: Clock) -> Receipt | Printed:
 
     Fields are references; the ledger's thread encodes them, and draws the fingerprint, later.
     """
-    made = _receipt(ex, clock)
+    made = plain(ex, clock)
     draw = fingerprint.taken(ex) if fingerprint.SAID in ex.held else None
     return made if draw is None or not made.route else Printed(made, draw)
 
 
-def _receipt(ex: Exchange, clock: Clock) -> Receipt:
+def plain(ex: Exchange, clock: Clock) -> Receipt:
+    """The receipt alone."""
     decision, plan, caller = ex.decision, ex.plan, ex.caller
     begun = ex.received_at
     whole = int((clock.monotonic() - begun) * 1e6)

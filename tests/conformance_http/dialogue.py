@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus.gateway.door import Door, Doors
+from isthmus.gateway.head import Request
 
 BODY_LIMIT = 1 << 20
 
@@ -35,6 +36,14 @@ class Line:
         pass
 
 
+def kept(request):
+    """A request as it is now."""
+    copied = Request(request.method, request.path, request.query, request.version, dict(request.headers))
+    for name in ("length", "body", "seen", "keep_alive"):
+        setattr(copied, name, getattr(request, name))
+    return copied
+
+
 class Dialogue:
     """Every request is answered as soon as it is whole. `requests` came through; `refusal` ended the connection."""
 
@@ -52,9 +61,15 @@ class Dialogue:
     def create_task(self, task):
         return task
 
+    def call_soon(self, act):
+        act()
+
     def _serve(self, request, door):
-        self.requests.append(request)
+        self.requests.append(kept(request))  # a connection uses it again for its next one
         return self
+
+    def send(self, value):
+        """What is served waits for ever; `say` answers in its place."""
 
     def say(self, data):
         """Bytes arrive. What comes after the door hung up is never read."""

@@ -34,6 +34,7 @@ from isthmus.gateway.serve import Service, body_limit
 from isthmus.gateway.upstream import Pool
 from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.prints import Printed
+from isthmus.ledger import receipt as receipts
 from isthmus.node import prepare
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
@@ -205,6 +206,8 @@ class Book:
         return f"w0-1-{self.given}"
 
     def append(self, entry):
+        if isinstance(entry, receipts.Written):
+            entry = receipts.decode(entry.payload)
         self.entries.append(entry.entry if isinstance(entry, Printed) else entry)
 
 
@@ -312,11 +315,11 @@ class Scripted:
         door.data_received(raw)
         if door.task is not None:
             task = door.task
-            _, stuck = await asyncio.wait({task}, timeout=PATIENCE)
-            if stuck:
-                waits = "".join(f"\n{frame}" for frame in task.get_stack())
+            try:
+                await asyncio.wait_for(task.over(), PATIENCE)
+            except TimeoutError:
                 task.cancel()
-                raise AssertionError(f"nobody answers, and nobody will: {waits}")
+                raise AssertionError(f"nobody answers, and nobody will: {task._coroutine}") from None
         return Spoken(wire)
 
     def service(self, app=None):

@@ -102,7 +102,7 @@ def test_an_answer_goes_on_while_its_caller_is_away(house, service):
         for _ in iter(lambda: door.outlives, True):
             await asyncio.sleep(0)
         door.connection_lost(None)
-        await asyncio.wait({task})
+        await task.over()
         return wire.out
 
     out = house.loop.run_until_complete(leave())
@@ -133,7 +133,7 @@ def test_a_stream_that_its_caller_stops_ends_its_partner_too(house, service):
         other.connection_made(heard)
         line = f"DELETE /v1/streams/{token} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {house.key}\r\n\r\n"
         other.data_received(line.encode())
-        await asyncio.wait({task, other.task})
+        await asyncio.gather(*(each.over() for each in (task, other.task) if each is not None))
         return token, wire.out, heard.out
 
     token, told, said = house.loop.run_until_complete(stop())

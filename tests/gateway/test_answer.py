@@ -19,7 +19,7 @@ def whole(body, *stages, on_response=()):
     chosen = plan(*stages, on_response=on_response)
     ex = exchange(chosen, stream=False)
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    return ex, answer.whole(ex, chosen, raw, read_answer(raw))
+    return ex, answer.splice(answer.whole(ex, chosen, raw, read_answer(raw)), ex)
 
 
 def said(finish="stop", **message):

@@ -49,7 +49,7 @@ def heard(house, *, stream, refused=None):
         before = wire.out
         (waiting,) = house.corridor.ledger.asked
         waiting.set_result(None) if refused is None else waiting.set_exception(refused)
-        await asyncio.wait({task})
+        await task.over()
         return before, wire
 
     return house.loop.run_until_complete(talk())
@@ -95,7 +95,7 @@ def test_a_refusal_waits_for_its_receipt_too(durable):
             await asyncio.sleep(0)
         before = wire.out
         durable.corridor.ledger.asked[0].set_result(None)
-        await asyncio.wait({task})
+        await task.over()
         return before, wire.out
 
     before, after = durable.loop.run_until_complete(talk())

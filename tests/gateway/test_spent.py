@@ -170,4 +170,4 @@ async def hang_up(house, raw):
     await house.net.spoke.wait()
     assert b" three" in wire.out
     door.connection_lost(None)
-    await asyncio.wait({task})
+    await task.over()

@@ -82,5 +82,5 @@ def test_who_does_not_ask_keeps_names(stage, asked):
     long = asked("好的。\n" * 6_000 + "请联系张伟先生")
     long.caller.tenant = "another"
     stage.on_request(long)
-    asyncio.run(stage.awaited(long))
+    assert stage.awaited(long) is None
     assert long.rewritten is None
