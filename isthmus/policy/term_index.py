@@ -18,7 +18,7 @@ import re
 import sys
 import tempfile
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -227,6 +227,17 @@ def _merge(lists: Lists) -> dict[str, tuple[str, int, tuple[Owner, ...]]]:
     return merged
 
 
+def _useful(folded: Sequence[bytes], letters: Iterable[str]) -> tuple[bytes, ...]:
+    """Those signs whose folding can be part of a term. What else folds to other scripts' letters is no part of any, and
+    as a neighbour it is one letter like another; a Latin one may make a term a part of a longer word."""
+    known = set().union(*letters)
+    return tuple(
+        sign
+        for sign, spelled in ((sign, alone(sign.decode())) for sign in folded)
+        if not spelled or any(letter.isascii() or letter in known for letter in spelled)
+    )
+
+
 def build(lists: Lists, *, portable: bool = False) -> Index:
     """Compile `lists`: seconds for 64,000 terms. `portable` asks for the standard-library automaton."""
     merged = _merge(lists)
@@ -246,6 +257,7 @@ def build(lists: Lists, *, portable: bool = False) -> Index:
     of.extend(spelled.values())
     sizes.extend(map(len, spelled))
     apart, folded = signs()
+    folded = _useful(folded, letters)
     first_kind = list(apart) if spelled else []
     hints: list[bytes | Sequence[bytes]] = [*first_kind, *folded, ANCHORS] if spelled else [ANCHORS]
     literals = Literals(list(spelled), hints, portable=portable)
