@@ -6,7 +6,7 @@ Rules of this room:
 3. Until something was shown, a request whose replica went away goes to another: freely if it was never sent, ONCE if it
    may be what broke that replica, and within a budget of a tenth of all requests, so that failures do not multiply.
 4. When every replica is at its limit, people's requests wait; lower classes are refused at once, and earlier: the fleet
-   is a room like the worker's own (gateway.admission), whose places are its replicas' limits.
+   is a room like the worker's own (gateway.admission), whose places are its replicas' limits and a short line.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Replicas:
             await asyncio.gather(*self._probes.values(), return_exceptions=True)
 
     def measure(self, seconds: float) -> None:
-        """The room is as large as the replicas' limits are now; what came in the last `seconds` says who needs it."""
+        """The room is as large as the replicas' places are now; what came in the last `seconds` says who needs it."""
         self._room.room = self._room.limit = self._picker.places()
         if seconds > 0:
             self._room.look(seconds, 0.0)

@@ -31,6 +31,7 @@ FIXED = 16  # blocks: what the beginning of an answer costs beside its prompt, i
 GROUPS = 512  # sets of replicas whose members are at hand
 WORTH_S = 600.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
+WAIT = 0.5  # of an answer's time may be waited for a seat: so large a share of all slots comes free meanwhile
 FULL = 0.98  # share of a KV cache beyond which no further answer finds room
 KEEP = 0.4  # the chance that a prefix which has just been used is asked for again before it would have gone anyway
 
@@ -151,8 +152,11 @@ class Picker:
         return len(self._index)
 
     def places(self) -> int:
-        """How many requests the replicas that take any may have at once, together."""
-        return sum(max(seat.most, seat.inside) for seat in self.seats() if not seat.shut)
+        """How many requests the replicas that take any may have at once, together, and how many may wait for a seat."""
+        there = [seat for seat in self.seats() if not seat.shut]
+        return sum(max(seat.most, seat.inside) for seat in there) + int(
+            WAIT * sum(seat.replica.slots for seat in there)
+        )
 
     # One request
 

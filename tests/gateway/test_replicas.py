@@ -254,7 +254,7 @@ def test_a_caller_who_leaves_while_being_placed_holds_no_seat(picker, board):
 
 
 class Fleet:
-    """One replica of four slots, whose limit is ten, and requests of a class for it."""
+    """One replica of four slots, whose limit is ten, so that there are twelve places, and requests of a class for it."""
 
     def __init__(self, picker, board, clock):
         self.picker = picker
@@ -286,16 +286,16 @@ def test_a_class_fills_the_fleet_when_nobody_above_it_needs_a_place(fleet):
 
 
 def test_places_that_people_will_need_are_not_given_to_lower_classes(fleet):
-    for _ in range(60):  # ten people a second, half a second each: five places, and two standard deviations more
+    for _ in range(60):  # ten people a second, 0.6 s each: six places, and two standard deviations more
         stay = fleet.stay(b"interactive")
         assert stay.enter()
-        fleet.clock.advance(0.5)
+        fleet.clock.advance(0.6)
         stay.leave()
         fleet.replicas.measure(0.1)
 
     async def run():
         tickets = [await fleet.seat(b"batch") for _ in range(3)]
-        assert [ticket is not None for ticket in tickets] == [True, False, False]
+        assert [ticket is not None for ticket in tickets] == [True, True, False]
         assert await fleet.seat(b"interactive") is not None
 
     asyncio.run(run())
@@ -305,7 +305,8 @@ def test_at_the_limit_a_person_waits_for_a_seat_and_all_others_hear_so_at_once(f
     async def run():
         tickets = [await fleet.seat(b"interactive") for _ in range(10)]
         person = asyncio.create_task(fleet.seat(b"interactive", patience=1.0))
-        await asyncio.sleep(0)
+        while not fleet.replicas._waiting:  # noqa: ASYNC110 - turns of this very loop
+            await asyncio.sleep(0)
         assert await fleet.seat(b"assist", patience=1.0) is None
         fleet.picker.done(tickets[0])
         assert await fleet.seat(b"assist", patience=1.0) is None  # the person came first

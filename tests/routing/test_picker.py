@@ -189,13 +189,13 @@ def test_a_replica_at_its_limit_takes_no_more(clock):
     assert picker.pick([9], 10) is not None
 
 
-def test_places_are_the_limits_of_those_that_take_requests(clock):
+def test_places_are_the_limits_of_those_that_take_requests_and_half_their_slots(clock):
     picker = pool(clock, "ab", slots=2)
-    assert picker.places() == 12
+    assert picker.places() == 12 + 2
     picker.pick([1], 10)
-    assert picker.places() == 12
+    assert picker.places() == 12 + 2
     picker.down("a")
-    assert picker.places() == 6
+    assert picker.places() == 6 + 1
     picker.drain("b")
     assert picker.places() == 0
 
