@@ -1,12 +1,13 @@
 """Twice the load that a fleet can carry: who is served, and how often anything is asked twice?
 
-    python -m benchmarks.fleet.overload --home FOLDER [--seconds S] [--json]
+    python -m benchmarks.fleet.overload --home FOLDER [--seconds S] [--workers N] [--json]
 
 A real gateway in front of three stand-in engines of SLOTS slots, whose answers take SERVICE seconds whatever the
 machine does, so that their capacity is known: 3 x SLOTS / SERVICE answers a second. Arrivals are Poisson at twice that,
 40 % of them interactive (0.8 of the capacity), the rest assist, background and batch. A caller who is refused does not
 come back. `goodput` is answers within the measured time over capacity; `retries` is what engines got over what they
-answered. FOLDER is an ISTHMUS_HOME for the gateway's own files.
+answered. FOLDER is an ISTHMUS_HOME for the gateway's own files. Each of N workers has a picker and a room of its own,
+and sees what the others sent only as far as the engines' measures say.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ async def measure(node: Node, key: str, engines: list[Engine], seconds: float) -
     }
 
 
-async def run(home: Path, seconds: float) -> dict[str, object]:
+async def run(home: Path, seconds: float, workers: int) -> dict[str, object]:
     engines = [Engine() for _ in range(ENGINES)]
     ports = [free_port() for _ in engines]
     servers = [
@@ -143,7 +144,7 @@ async def run(home: Path, seconds: float) -> dict[str, object]:
         Listed(name=f"e-{port}", pool="e", host="127.0.0.1", port=port, model="m", engine="e", slots=SLOTS, names=names)
         for port in ports
     )
-    config = Config(home=home, port=free_port())
+    config = Config(home=home, port=free_port(), workers=workers)
     key = prepare(config, SystemClock())
     board = config.run / "overload-board.json"
     board.write_bytes(msgspec.json.encode(Board(cell="overload", jurisdiction="rehearsal", replicas=listed)))
@@ -163,9 +164,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet.overload", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="ISTHMUS_HOME for the gateway")
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--workers", type=int, default=1, help="of the gateway")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    table = asyncio.run(run(given.home.absolute(), given.seconds))
+    table = asyncio.run(run(given.home.absolute(), given.seconds, given.workers))
     if given.json:
         print(json.dumps(table))
         return

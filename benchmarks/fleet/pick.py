@@ -24,6 +24,7 @@ from isthmus.routing.probe import Load
 from isthmus.routing.seat import Replica
 
 SYSTEM, SIZE, ROOM, RUN, SECONDS = 600, 2048, 2000, 40, 4.0
+FRESH = 3  # blocks of a prompt that nobody has read: all but the system prompt's
 BUDGET_US = 15.0
 
 
@@ -47,7 +48,7 @@ def measure(replicas: int) -> dict[str, float]:
     start = seed(os.urandom(16), "tenant", "CN")
     system = os.urandom(SYSTEM)
     for name in names:
-        for _ in range(ROOM // 8 + 1):
+        for _ in range(ROOM // FRESH + 1):
             picker.stored(name, chain(system + os.urandom(SIZE - SYSTEM), start))
     index_mb = tracemalloc.get_traced_memory()[0] / 1e6
     tracemalloc.stop()
