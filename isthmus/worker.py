@@ -21,10 +21,9 @@ from typing import Any, Protocol
 import msgspec
 import uvloop
 
-from isthmus.core import log
+from isthmus.core import log, memory
 from isthmus.core.clock import SystemClock, today
 from isthmus.core.errors import Refusal
-from isthmus.core.scanner import give_back
 from isthmus.gateway.again import socket_path
 from isthmus.gateway.build import Settings, build, reload, warm_others
 from isthmus.gateway.door import Doors
@@ -45,6 +44,7 @@ from isthmus.web.public import public_app
 SWEEP_SECONDS = 0.25
 DRAIN_SECONDS = 30.0
 BREAKS, MINUTE = 5, 60.0
+SEND_BUFFER = 64 << 10  # bytes of an answer that the kernel takes ahead of a caller (socket(7): it doubles them)
 
 
 def main() -> None:
@@ -172,9 +172,17 @@ def given(settings: Listens) -> socket.socket:
     What the node holds outlives a worker: callers who wait in its queue are taken by whoever comes next.
     """
     if settings.listen_fd < 0:
-        return listener(settings.host, settings.port)
+        return bounded(listener(settings.host, settings.port))
     sock = socket.socket(fileno=settings.listen_fd)
     sock.setblocking(False)
+    return bounded(sock)
+
+
+def bounded(sock: socket.socket) -> socket.socket:
+    """The listening socket, whose connections take over this bound: left alone, the kernel holds megabytes for a caller
+    who does not read, and an answer that it took whole has no deadline any more.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return sock
 
 
@@ -197,7 +205,7 @@ def settle_memory() -> None:
     A request leaves no cycles behind, so that reference counts free what it used.
     """
     gc.collect()
-    give_back()
+    memory.settle()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
