@@ -113,6 +113,7 @@ class Replicas:
         self._read_at = 0
         self._budget = SPARE
         self._room = Admission(0)
+        self._left = asyncio.Event()  # somebody left a seat
         self._waiting = 0  # requests of people that wait for a seat
         self.asked = self.repeated = 0
         self.rounds = 0  # of `keep`
@@ -294,6 +295,7 @@ class Replicas:
                     continue  # a kept connection that had died; the replica itself may be well
             finally:
                 self._picker.lost(ticket)  # nothing, when it is done
+                self._left.set()
             if not well:
                 self.suspect(ticket.name)
             tried.add(ticket.name)
@@ -338,9 +340,15 @@ class Replicas:
                 if not waits:
                     waits = True
                     self._waiting += not stay.rank
-                await asyncio.sleep(LOOK_S)
+                await self._change()
         finally:
             self._waiting -= waits and not stay.rank
+
+    async def _change(self) -> None:
+        """Until somebody leaves a seat, but at most LOOK_S: replicas come and limits grow by themselves."""
+        self._left.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._left.wait(), LOOK_S)
 
     async def place(self, ask: Ask) -> Ticket | None:
         """A ticket for a person's request, placed together with all others that came in the same turn of the loop."""
