@@ -13,13 +13,14 @@ Rules of this room:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from isthmus.core.scanner import note
 from isthmus.policy.escapes import plain
 from isthmus.policy.normalise import FOLD, fold, offsets, strip
+from isthmus.policy.term_beginnings import MASK, begin
 from isthmus.policy.term_index import ACTIONS, ASCII_INK, FREE_BREAKS, INK, INKED, SCATTERED, Index, build, places
 
 MAX_GAP = 8  # characters a reader reads over; more is a break
@@ -32,9 +33,8 @@ _NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
 _LINE, _BACKSLASH = b"\n\\"  # numbers: `in` is slow for bytes (CPython tries them as a number first)
 _TINY = 8  # bytes of a text that is looked at at once
 _MANY = 24  # characters that are each replaced on their own
+_NOWHERE = (0, 0)
 _LIKELY = 32  # terms with one beginning of which the first is taken to count
-_SLOTS = 1 << 19
-_MASK = _SLOTS - 1
 
 
 class Hit(NamedTuple):
@@ -84,56 +84,6 @@ def _parts_words(gap: str) -> bool:
     return "." not in gap
 
 
-def _filter(words: Iterable[str]) -> bytearray:
-    """One byte per slot of a hash table without keys: 0 at hash(word) & _MASK is certain, 1 is likely."""
-    made = bytearray(_SLOTS)
-    for word in words:
-        made[hash(word) & _MASK] = 1
-    return made
-
-
-class _Beginnings:
-    """How terms begin, for texts that still come; the same for all scanners of one index.
-
-    `heads`, `prefixes`, `openers` are filters (see _filter): the first two letters; the first one to four; and what
-    stands before each of a term's own gaps, the whole term included.
-    """
-
-    __slots__ = ("has_single", "heads", "longest", "openers", "phrases", "prefixes", "starts")
-
-    def __init__(self, index: Index) -> None:
-        words = index.letters
-        self.longest = max(map(len, words), default=0)
-        self.starts = frozenset(word[0] for word in words)
-        self.heads = _filter(word[:2] for word in words)
-        self.prefixes = _filter(word[:size] for word in words for size in (1, 2, 3, 4))
-        self.openers = _filter(
-            word[:place]
-            for word, breaks in zip(words, index.breaks, strict=True)
-            for place in ((*places(breaks), len(word)) if breaks else (len(word),))
-        )
-        self.has_single = any(len(word) == 1 for word in words)
-        self.phrases = frozenset(
-            word[place : place + 2]
-            for word, breaks in zip(words, index.breaks, strict=True)
-            if breaks
-            for place in places(breaks)
-            if word[place].isascii()
-        )
-
-
-_beginnings: dict[int, tuple[Index, _Beginnings]] = {}
-
-
-def _begin(index: Index) -> _Beginnings:
-    known = _beginnings.get(id(index))
-    if known is None:
-        while len(_beginnings) >= 2:  # the running index, and the one that replaces it
-            _beginnings.pop(next(iter(_beginnings)))
-        known = _beginnings[id(index)] = (index, _Beginnings(index))
-    return known[1]
-
-
 class TermScanner:
     """Looks for the terms of some taxonomies. Cheap to make from an Index; scanning does not depend on their number.
 
@@ -174,7 +124,7 @@ class TermScanner:
         self._marks_at = self._spellings + lists.apart
         self._letters = lists.letters
         self._owned = lists.owned
-        self._begin = _begin(lists)
+        self._begin = begin(lists)
         self._verdicts: list[tuple[str, str] | None] = []
         for held in lists.owners:
             wanted = [one for one in held if (not taxonomies or one.taxonomy in taxonomies) and one.action in actions]
@@ -319,11 +269,19 @@ class TermScanner:
                 shown = self._quiet(text)
                 if shown >= 0:
                     return None, shown
-            elif self._is_idle(before, text):
-                return None, len(text)
-        folded = before + fold(text)
-        letters = folded if folded.isalnum() else strip(folded)
-        found = self._search(letters.encode("utf-8", "surrogatepass")) if letters else []
+            else:
+                shown = self._running(before, text)
+                if shown >= 0:
+                    return None, shown
+        if text.isascii() and text.isprintable() and before.isascii():
+            folded = before + text.lower()
+            data = folded.encode().translate(None, _NO_LETTER)
+            letters = folded if len(data) == len(folded) else data.decode()
+        else:
+            folded = before + fold(text)
+            letters = folded if folded.isalnum() else strip(folded)
+            data = letters.encode("utf-8", "surrogatepass")
+        found = self._search(data) if data else []
         if found and min(found)[0] < self._spellings:
             best = self._judge(folded, letters, found, allowed, floor=len(before), last=last)
             if best is not None:
@@ -341,8 +299,8 @@ class TermScanner:
             return None, keep - len(before)
         return None, offsets(text)[keep - len(before)]
 
-    def _is_idle(self, before: str, text: str) -> bool:
-        """Whether no word of an English piece is or begins a term: then nothing is found in it and nothing kept.
+    def _running(self, before: str, text: str) -> int:
+        """How much of an English piece may be shown, when none but its last word may begin a term; -1: look well.
 
         Sure, because inside ASCII a term begins where a word does and goes on at least to that word's end (rule 2);
         behind a blank it goes on only as a phrase or in single letters.
@@ -350,20 +308,21 @@ class TermScanner:
         inside = before != "" and _is_latin(before) and _is_latin(text[:1])
         parts = text.split()
         whole = len(parts) if text[-1:] in _BLANKS else len(parts) - 1
+        begin = self._begin
         for place, part in enumerate(parts):
             word = part.strip(_PUNCTUATION)
             if not word.isalnum():
                 if word:
-                    return False
+                    return -1
             elif inside:
                 pass
             elif place < whole:
-                if len(word) == 1 or self._begin.openers[hash(word.lower()) & _MASK]:
-                    return False
-            elif self._begin.prefixes[hash(word[:4].lower()) & _MASK] and (len(word) < 4 or self._begins(word.lower())):
-                return False
+                if len(word) == 1 or begin.openers[hash(word.lower()) & MASK]:
+                    return -1
+            elif begin.prefixes[hash(word[:4].lower()) & MASK] and self._begins(word.lower()):
+                return len(text) - len(word) if part.endswith(word) else -1
             inside = False
-        return True
+        return len(text)
 
     def _quiet(self, text: str) -> int:
         """How much of a short Chinese piece may be shown when no two neighbours in it begin a term; -1: look well."""
@@ -378,7 +337,7 @@ class TermScanner:
                     return -1
         heads = self._begin.heads
         for place in range(len(folded) - 1):
-            if heads[hash(folded[place : place + 2]) & _MASK]:
+            if heads[hash(folded[place : place + 2]) & MASK]:
                 return -1
         return len(text) - (folded[-1] in self._begin.starts)
 
@@ -480,7 +439,7 @@ class TermScanner:
             count += 1
             if count > begin.longest:
                 break
-            if heads[hash(character + after) & _MASK] if after else character in starts:
+            if heads[hash(character + after) & MASK] if after else character in starts:
                 inside = place and character < "\x80" and _is_latin(folded[place - 1])
                 if not inside and self._begins(letters[len(letters) - count :]):
                     keep = place
@@ -490,13 +449,17 @@ class TermScanner:
     def _begins(self, suffix: str) -> bool:
         """Whether the letters of some term that counts begin with `suffix`. A beginning of many terms counts."""
         words = self._letters
-        at = bisect_left(words, suffix)
-        for place in range(at, min(at + _LIKELY, len(words))):
+        low, high = 0, len(words)
+        head = suffix[:2]
+        if len(head) == 2 and head.isascii():
+            low, high = self._begin.spans.get(head, _NOWHERE)
+        at = bisect_left(words, suffix, low, high)
+        for place in range(at, min(at + _LIKELY, high)):
             if not words[place].startswith(suffix):
                 return False
             if self._verdicts[self._owned[place]] is not None:
                 return True
-        return at + _LIKELY < len(words)
+        return at + _LIKELY < high
 
     def _walls(self, folded: str, word: int, character: str, after: str) -> bool:
         """Whether the gap before the Latin word at `word` ends the walk: no phrase goes on with that word."""

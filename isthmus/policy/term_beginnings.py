@@ -1,0 +1,73 @@
+"""How terms begin: what a text that still comes is held against, so that only what could become a term waits.
+
+Most questions are answered by filters, hash tables without keys: a byte each, 0 being certain and 1 only likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from isthmus.policy.term_index import Index, places
+
+_SLOTS = 1 << 19
+MASK = _SLOTS - 1
+
+
+def _filter(words: Iterable[str]) -> bytearray:
+    """One byte per slot of a hash table without keys: 0 at hash(word) & MASK is certain, 1 is likely."""
+    made = bytearray(_SLOTS)
+    for word in words:
+        made[hash(word) & MASK] = 1
+    return made
+
+
+class Beginnings:
+    """How terms begin, for texts that still come; the same for all scanners of one index.
+
+    `heads`, `prefixes`, `openers` are filters (see _filter): the first two letters; of terms that begin in ASCII the
+    first one to four, and what stands before each of their own gaps, the whole term included. `spans`: from which place
+    on and up to which terms have two first letters, where those are ASCII.
+    """
+
+    __slots__ = ("has_single", "heads", "longest", "openers", "phrases", "prefixes", "spans", "starts")
+
+    def __init__(self, index: Index) -> None:
+        words = index.letters
+        self.longest = max(map(len, words), default=0)
+        self.starts = frozenset(word[0] for word in words)
+        self.heads = _filter(word[:2] for word in words)
+        self.prefixes = _filter(
+            word[:size] for word in words if word[0] < "\x80" for size in (1, 2, 3, 4) if word[:size].isascii()
+        )
+        self.openers = _filter(
+            word[:place]
+            for word, breaks in zip(words, index.breaks, strict=True)
+            if word[0] < "\x80"
+            for place in ((*places(breaks), len(word)) if breaks else (len(word),))
+        )
+        self.spans: dict[str, tuple[int, int]] = {}
+        for place, word in enumerate(words):
+            head = word[:2]
+            if len(head) == 2 and head.isascii():
+                self.spans[head] = (self.spans.get(head, (place, 0))[0], place + 1)
+        self.has_single = any(len(word) == 1 for word in words)
+        self.phrases = frozenset(
+            word[place : place + 2]
+            for word, breaks in zip(words, index.breaks, strict=True)
+            if breaks
+            for place in places(breaks)
+            if word[place].isascii()
+        )
+
+
+_beginnings: dict[int, tuple[Index, Beginnings]] = {}
+
+
+def begin(index: Index) -> Beginnings:
+    """How the terms of `index` begin; made once."""
+    known = _beginnings.get(id(index))
+    if known is None:
+        while len(_beginnings) >= 2:  # the running index, and the one that replaces it
+            _beginnings.pop(next(iter(_beginnings)))
+        known = _beginnings[id(index)] = (index, Beginnings(index))
+    return known[1]
