@@ -6,7 +6,7 @@ from isthmus.policy.term_beginnings import MASK, begin
 from isthmus.policy.term_index import build
 
 LISTED = ("bad word", "bat", "b", "赌博", "qq群", "a1", "ok 好")
-INDEX = build({"": {term: ("a", "block") for term in LISTED}})
+INDEX = build({"": dict.fromkeys(LISTED, ("a", "block"))})
 BEGINNINGS = begin(INDEX)
 
 
