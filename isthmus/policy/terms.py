@@ -337,7 +337,7 @@ class TermScanner:
                     return -1
         heads = self._begin.heads
         for place in range(len(folded) - 1):
-            if heads[hash(folded[place : place + 2]) & MASK]:
+            if heads[hash(folded[place : place + 2]) & MASK] and self._begins(folded[place : place + 2]):
                 return -1
         return len(text) - (folded[-1] in self._begin.starts)
 
