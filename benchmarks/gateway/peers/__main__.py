@@ -157,10 +157,15 @@ def machine(command: str) -> dict[str, str]:
         "machine": f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores: one for the gateway, one for "
         "load and upstream",
         "system": f"Linux {platform.release()}, Python {platform.python_version()}",
-        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "when": "",
         "load average": " ".join(f"{each:.2f}" for each in os.getloadavg()),
         "command": f"`{command}`",
     }
+
+
+def _when(made: table.Row) -> str:
+    when: str = made["when"]
+    return when
 
 
 def figures(made: table.Row) -> dict[str, float]:
@@ -204,6 +209,7 @@ def main() -> None:
                 show(rows[each])
     about["load average"] += f" at the start, {os.getloadavg()[0]:.2f} at the end"
     ordered = [rows[name] for name in recipes if name in rows]
+    about["when"] = " to ".join(dict.fromkeys((min(map(_when, ordered)), max(map(_when, ordered))))) + " UTC"
     LAST.parent.mkdir(exist_ok=True)
     LAST.write_text(json.dumps(rows, indent=1))
     PAGE.write_text(table.written(about, ordered, missing, told(recipes)))
@@ -213,11 +219,11 @@ def main() -> None:
 
 def told(recipes: dict[str, Recipe]) -> dict[str, object]:
     """What the page's notes say of the recipes."""
-    slow = [f"{each.title} {each.rate} requests and {each.streams} streams a second, {each.connections} connections"
+    slow = [f"  - {each.title}: {each.rate} requests, {each.streams} streams, {each.connections} connections"
             for each in recipes.values() if (each.rate, each.streams) != (OURS.rate, OURS.streams)]  # fmt: skip
     return {
         "connections": statistics.mode(each.connections for each in recipes.values()), "pace": measure.PACE_MS,
-        "rate": f"{OURS.rate:,}", "streams": OURS.streams, "slow": "; ".join(slow),
+        "rate": f"{OURS.rate:,}", "streams": OURS.streams, "slow": "\n".join(slow),
     }  # fmt: skip
 
 

@@ -31,7 +31,9 @@ How to read it:
 - **Not equal work.** nginx, HAProxy and Envoy copy bytes; the routers read the request and choose a worker; TensorZero,
   Portkey and LiteLLM take request and answer apart and write them anew. Isthmus does all that its law asks: key,
   decision, 20,000 terms looked for both ways, private details masked, label and notices, quota, a receipt in the
-  ledger. Who cannot carry the usual rates has others: {slow}.
+  ledger.
+- Who cannot carry the usual rates has others, a second:
+{slow}
 - A dash with a name points above. Each peer is set up as its recipe in `benchmarks/gateway/peers/` says, and no
   further.
 """
