@@ -33,6 +33,16 @@ class Consent(msgspec.Struct):
     withdrawn: bool = False
     used: bool = False
 
+    def covers(self, kind: str, recipient: str, tenant: str, region: str, feature: str) -> bool:
+        """Whether it was given for this, by whomever; `recipient` is "" where the kind names none."""
+        return (
+            self.kind == kind
+            and self.tenant == tenant
+            and self.region == region
+            and (not recipient or self.recipient == recipient)
+            and self.feature in ("*", feature)
+        )
+
 
 def statement(consent: Consent, sheet: str) -> bytes:
     """What a device signs (Ed25519) when a person agrees: one fact a line, and what was shown.

@@ -133,9 +133,10 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""
         if self.in_text is None:
-            texts = self.ask.alone()
+            ask = self.ask
+            texts = ask.alone()
             if texts is None:
-                texts = [*self.ask.texts(), *self.ask.beside()]
+                texts = [*ask.texts(), *ask.beside()]
             whole = texts[0] if len(texts) == 1 else "\n".join(texts)
             self.in_text = whole.encode("utf-8", "surrogatepass")
         return self.in_text

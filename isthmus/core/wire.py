@@ -130,6 +130,12 @@ class Ask(Withheld):
         """The texts of a question that holds nothing beside them: all of `texts` and `beside`. None: look there."""
         if not _SILENT.issuperset(self.fields):
             return None
+        if len(self.messages) == 1:  # as most questions are
+            only = self.messages[0]
+            content = only.content
+            if type(content) is not str or only.name or only.reasoning_content or only.tool_calls or only.tool_call_id:
+                return None
+            return [content]
         found = []
         asked = 0
         for message in self.messages:

@@ -1,8 +1,8 @@
 """Errand: a request is served from the read that completed it, and goes on from the read that brought its answer.
 
-A task of asyncio's takes a turn of the loop to begin and another one each time it wakes. Nearly every request waits only
-once, for a connection that is open already; so its coroutine is run at once, and the connection goes on with it itself.
-As soon as it waits for anything else, it becomes a task like any other.
+A task of asyncio's takes a turn of the loop to begin and another one each time it wakes. Nearly every request waits
+only once, for a connection that is open already; so its coroutine is run at once, and the connection goes on with it
+itself. As soon as it waits for anything else, it becomes a task like any other.
 
 Rules of this room:
 1. Code that runs in an errand is in no task: what needs one (asyncio.timeout, an ASGI app) waits for `sleep(0)` first.

@@ -152,11 +152,14 @@ async def pursue(
     failure: Refusal | None = None
     sent: Refusal | None = None  # how the last route failed that was really asked
     broken: tuple[tuple[str, int], ...] = ()
+    monotonic = c.clock.monotonic
     for plan in plans:
         if broken and (plan.route.host, plan.route.port) in broken:
             continue  # another name for an address that has just failed
-        enter(ex, plan)
-        started = c.clock.monotonic()
+        ex.plan = plan
+        if ex.attempts:
+            renew(ex)
+        started = monotonic()
         try:
             if c.breakers.any_open:
                 heed(c.breakers, plan.route)
@@ -183,12 +186,12 @@ async def pursue(
             if failed.transport:
                 broken = (*broken, (plan.route.host, plan.route.port))
             cost = await spent.attempt(ex, c.quota.prices) if failed.taken else None
-            record(ex, plan, failed.outcome, failed.refusal.code, c.clock.monotonic() - started, cost)
+            record(ex, plan, failed.outcome, failed.refusal.code, monotonic() - started, cost)
             c.breakers.failed(plan.route.name, failed.rest)
         except Broke as broke:
             return await c.go_on(c, ex, plans, broke, started, request, door)
         else:
-            conclude(c, ex, ex.plan or plan, c.clock.monotonic() - started)
+            conclude(c, ex, ex.plan or plan, monotonic() - started)
             return keep_alive
     raise failure or Refusal("internal", receipt=ex.id)
 
@@ -211,10 +214,10 @@ async def let_go(c: Corridor, receipt: Written | Receipt | Printed, door: Door, 
 def recall(c: Corridor, request: Request) -> Standing | None:
     """What this connection's last request with the same head was found to be, if that still holds."""
     seen = request.seen
-    if seen is None or seen.standing is None:
+    standing: Standing | None = None if seen is None else seen.standing
+    if standing is None or standing.table is not c.table or standing.keys != c.ring.version:
         return None
-    standing: Standing = seen.standing
-    return standing if standing.table is c.table and standing.keys == c.ring.version else None
+    return standing
 
 
 async def meet(c: Corridor, request: Request) -> Standing:
@@ -278,18 +281,16 @@ def decide(c: Corridor, standing: Standing, request: Request) -> Decision:
     return decision
 
 
-def enter(ex: Exchange, plan: Plan) -> None:
-    """Begin with `plan`: what an earlier attempt noted for its own route does not carry over."""
-    ex.plan = plan
-    if ex.attempts:
-        own_fields(ex)
-        ex.rewritten = None
-        ex.label = ""
-        ex.relies = ()
-        ex.masks = {}
-        ex.met = []
-        ex.notices = []
-        forget(ex)
+def renew(ex: Exchange) -> None:
+    """What an earlier attempt noted for its own route does not carry over."""
+    own_fields(ex)
+    ex.rewritten = None
+    ex.label = ""
+    ex.relies = ()
+    ex.masks = {}
+    ex.met = []
+    ex.notices = []
+    forget(ex)
 
 
 def forget(ex: Exchange) -> None:
@@ -304,8 +305,9 @@ def conclude(c: Corridor, ex: Exchange, plan: Plan, seconds: float) -> None:
     """The caller has what there is: note whether the route answered whole or broke off."""
     if ex.outcome != "interrupted":
         ex.outcome = "answered"
-        record(ex, plan, "answered", "", seconds)
-        c.breakers.answered(plan.route.name)
+        name = plan.route.name
+        ex.attempts.append(Attempt(name, "answered", "", int(seconds * 1e6)))
+        c.breakers.answered(name)
         return
     record(ex, plan, "lost", ex.refusal_code, seconds)
     if TABLE[ex.refusal_code].type == "upstream_error":

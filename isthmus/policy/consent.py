@@ -10,9 +10,8 @@ Source: PIPL Arts 14-16, 23, 29, 31; GDPR Arts 6-9; Labelling Measures Art 9. Un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from isthmus.core.consent import Consent
 from isthmus.core.decision import Obligation, Route, RouteSkipped, Stage
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
@@ -21,6 +20,7 @@ from isthmus.policy.wording import language_for, law_line, words
 
 VERBS = ("consent.require",)
 NAME = "consent"
+_USED = ("consent", "used")  # where it is noted that a consent for one use was relied on
 _ASKED = {"separate": "ask", "sensitive": "ask_sensitive", "label_duty": "ask_label"}
 
 
@@ -79,39 +79,32 @@ def _ask_age(ex: Exchange, owed: Obligation, *, stated: bool, house: House) -> N
 
 def _find(ex: Exchange, owed: Obligation, kind: str, recipient: str, house: House) -> bool:
     """Whether one of the request's consents covers `kind`; a consent for one use is spent here."""
-    assert ex.decision is not None
-    mine = ex.held.get(("consent", "used"), ())
-    for consent in _given(ex, house):
+    caller, decision = ex.caller, ex.decision
+    assert decision is not None
+    feature = decision.question.feature
+    named = ex.consent_id
+    mine = ()
+    # Those named by the request come first, then those that stand for its key.
+    for name in (*map(str.strip, named.split(",")), *caller.consents) if named else caller.consents:
+        consent = house.consents.get(name)
+        if consent is None or consent.withdrawn:
+            continue
+        if not consent.covers(kind, recipient, caller.tenant, owed.region, feature):
+            continue
         if (
-            consent.kind == kind
-            and not consent.withdrawn
-            and consent.tenant == ex.caller.tenant
-            and consent.region == owed.region
-            and (not recipient or consent.recipient == recipient)
-            and consent.feature in ("*", ex.decision.question.feature)
-            and consent.subject in ("", ex.subject)
-            and house.clock.now() < consent.until
-            and (not consent.used or consent.id in mine)
-        ):
+            consent.subject and consent.subject != ex.subject
+        ) or house.clock.epoch_ms() >= consent.until.timestamp() * 1000:
+            continue
+        if consent.used or consent.scope == "once":
+            mine = ex.held.get(_USED, ())
+            if consent.used and name not in mine:
+                continue
             if consent.scope == "once":
                 consent.used = True
-                ex.held[("consent", "used")] = (*mine, consent.id)
-            ex.relies = (*ex.relies, consent)
-            return True
+                ex.held[_USED] = (*mine, name)
+        ex.relies = (*ex.relies, consent)
+        return True
     return False
-
-
-def _given(ex: Exchange, house: House) -> Iterator[Consent]:
-    """Consents named by the request, then those that stand for its key."""
-    if ex.consent_id:
-        for named in ex.consent_id.split(","):
-            consent = house.consents.get(named.strip())
-            if consent is not None:
-                yield consent
-    for standing in ex.caller.consents:
-        consent = house.consents.get(standing)
-        if consent is not None:
-            yield consent
 
 
 def sheet(owed: Obligation, route: Route, language: str) -> dict[str, object]:

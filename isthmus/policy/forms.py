@@ -18,6 +18,8 @@ from isthmus.ledger.prints import Printed
 from isthmus.ledger.receipt import Receipt, Written
 from isthmus.policy import fingerprint, money, receipt
 
+_SAID = fingerprint.SAID
+_SPAN = receipt.NAME
 _encode = msgspec.json.Encoder().encode
 _FORMS = 1024  # kinds of answers; what callers name (consents) is part of a kind
 _MARKS = {
@@ -51,12 +53,12 @@ _forms: dict[tuple[object, ...], _Form] = {}
 def written(ex: Exchange, clock: Clock) -> Written | Receipt | Printed:
     """As `receipt.compose`, written by a form where that is the same."""
     held = ex.held
-    if ex.refusal_code == "stream_ended" or fingerprint.SAID in held:
+    if _SAID in held or ex.refusal_code == "stream_ended":
         return receipt.compose(ex, clock)
     plan, decision, cost = ex.plan, ex.decision, ex.cost
     key = (
-        id(plan), id(decision), ex.outcome, ex.refusal_code, ex.label, ex.label_at, len(ex.notices), *ex.met,
-        ex.blocked, ex.consent_id, ex.stream, ex.finish, ex.estimated, held.get(receipt.NAME),
+        id(plan), id(decision), ex.outcome, ex.refusal_code, ex.label, ex.label_at, len(ex.notices), tuple(ex.met),
+        ex.blocked, ex.consent_id, ex.stream, ex.finish, ex.estimated, held.get(_SPAN),
     )  # fmt: skip
     form = _forms.get(key) or _make(key, ex, clock)
     begun = ex.received_at

@@ -29,6 +29,9 @@ def in_force(book: PriceBook, routes: Iterable[Route], day: date) -> dict[str, P
 def cost(price: Price, usage: Usage) -> int:
     """Micro-units for tokens in the partner's count. Cached and reasoning tokens are parts of the two counts."""
     details, said = usage.prompt_tokens_details, usage.completion_tokens_details
+    if details is None and said is None:
+        tier = tier_for(price, usage.prompt_tokens) if len(price.tiers) > 1 else price.tiers[0]
+        return -(-(usage.prompt_tokens * tier.input + usage.completion_tokens * tier.output) // _MILLION)
     cached = 0 if details is None else min(details.cached_tokens or 0, usage.prompt_tokens)
     reasoning = 0 if said is None else min(said.reasoning_tokens or 0, usage.completion_tokens)
     tier = tier_for(price, usage.prompt_tokens)

@@ -32,9 +32,9 @@ from isthmus.gateway.door import Doors
 from isthmus.gateway.relay import relay
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.gateway.upstream import Pool
+from isthmus.ledger import receipt as receipts
 from isthmus.ledger.accounts import Accounts
 from isthmus.ledger.prints import Printed
-from isthmus.ledger import receipt as receipts
 from isthmus.node import prepare
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser

@@ -22,6 +22,7 @@ class Steps:
     def __init__(self):
         self.seen = []
         self.errand = None
+        self.there = asyncio.Event()
 
     async def waits_for(self, who):
         try:
@@ -39,6 +40,7 @@ class Steps:
             await asyncio.sleep(0)
             async with asyncio.timeout(60):
                 self.seen.append("in a task")
+                self.there.set()
                 await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.seen.append("cancelled")
@@ -94,8 +96,7 @@ def test_it_becomes_a_task_where_it_waits_for_anything_else(loop, first):
     assert not errand.light
 
     async def until():
-        while "in a task" not in steps.seen:
-            await asyncio.sleep(0)
+        await steps.there.wait()
         errand.cancel()
         await errand.over()
 
