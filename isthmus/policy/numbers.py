@@ -142,16 +142,16 @@ def _usual(run: str, start: int, end: int, *, plus: bool) -> Detail | None:
     if plus:
         size = len(digits)
         if digits.isdigit() and size in _ABROAD and (digits[0] != "1" or size == 11):
-            return Detail("phone", "TELE", start - 1, end)
+            return _made(Detail, ("phone", "TELE", start - 1, end))
         return None
     match = _USUAL.fullmatch(run)
     if match is None:
         return None
     if match.lastgroup == "mobile":
-        return Detail("cn_mobile", "TELE", start, end)
+        return _made(Detail, ("cn_mobile", "TELE", start, end))
     if match.lastgroup == "identity":
-        return Detail("cn_id", "IDNO", start, end) if cn_id(digits.upper()) else None
-    return Detail("card", "CARD", start, end) if card(digits) else None
+        return _made(Detail, ("cn_id", "IDNO", start, end)) if cn_id(digits.upper()) else None
+    return _made(Detail, ("card", "CARD", start, end)) if card(digits) else None
 
 
 def _joins(text: str, start: int) -> bool:
