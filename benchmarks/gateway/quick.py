@@ -29,6 +29,7 @@ from isthmus.core.consent import Consent
 from isthmus.gateway.build import Settings
 from isthmus.ledger.accounts import Accounts
 from isthmus.node import prepare
+from isthmus.policy import term_lists
 
 HERE = Path(__file__).parent
 TERMS = 20_000
@@ -141,6 +142,7 @@ def isthmus_home(folder: Path) -> tuple[Path, str]:
     (home / "terms" / "cn31.toml").write_text(
         f'origin = "random, for measuring"\n[category.bench]\nterms = [{listed}]\n'
     )
+    term_lists.load(home).compile()  # as `isthmus moderation import` does
     clock = SystemClock()
     accounts = Accounts.open(home / "accounts.sqlite", clock)
     now = clock.now()

@@ -15,6 +15,7 @@ from isthmus.core.decision import Decision, Plan
 from isthmus.core.exchange import Before, Exchange
 from isthmus.core.wire import KNOWN_SAID, Answer, FirstPart, Origin, Said
 from isthmus.partners.finish import finish
+from isthmus.policy import privacy
 from isthmus.policy.estimate import hear
 
 _generic = msgspec.json.Decoder()
@@ -44,6 +45,7 @@ def origin(ex: Exchange) -> Origin:
         blocked=ex.blocked,
         dropped=ex.dropped or msgspec.UNSET,
         continued=msgspec.UNSET if ex.before is None else _first_part(ex.before),
+        unreturned=(ex.masks and privacy.unreturned(ex)) or msgspec.UNSET,
     )
 
 

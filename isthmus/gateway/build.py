@@ -14,11 +14,12 @@ from isthmus.core import operator as operator_facts
 from isthmus.core.clock import Clock
 from isthmus.core.consent import Consent
 from isthmus.core.decision import Question
+from isthmus.gateway import cached
 from isthmus.gateway.continuing import go_on
 from isthmus.gateway.hedging import chosen
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
-from isthmus.gateway.relay import Corridor
+from isthmus.gateway.relay import Attempted, Corridor
 from isthmus.gateway.resume import Replays
 from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
@@ -161,7 +162,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         quota=quota,
         meter=Meter(Path(settings.home) / "run", settings.shard, clock),
         asked={},
-        attempt=chosen(law.house.operator.hedge),
+        attempt=attempted(law, clock),
         go_on=go_on,
         replays=Replays(clock.monotonic, settings.shard),
         shard=settings.shard,
@@ -174,6 +175,12 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
 def origins(law: Law) -> frozenset[bytes]:
     """The sites whose pages may read answers (gateway.origins)."""
     return frozenset(origin.encode() for origin in law.house.operator.browser.origins)
+
+
+def attempted(law: Law, clock: Clock) -> Attempted:
+    """How routes are attempted: from memory, hedged, or simply asked, as the operator says."""
+    operator = law.house.operator
+    return cached.chosen(operator.cache, clock, chosen(operator.hedge))
 
 
 def in_force(law: Law, ledger: Ledger, clock: Clock) -> Entry:
@@ -214,6 +221,6 @@ async def reload(corridor: Corridor, settings: Settings) -> None:
     corridor.table = law.table
     corridor.chooser = Chooser(corridor.breakers, law.table.models())
     corridor.asked = {}
-    corridor.attempt = chosen(law.house.operator.hedge)
+    corridor.attempt = attempted(law, corridor.clock)
     corridor.durable = law.house.operator.ledger.ack == "durable"
     corridor.origins = origins(law)

@@ -15,7 +15,7 @@ _MAX_AGE = 600  # seconds for which a browser remembers a preflight's answer
 _NAMES = re.compile(rb"[A-Za-z0-9-]{1,64}(?:[ \t]*,[ \t]*[A-Za-z0-9-]{1,64}){0,31}\Z")
 _SHOWN = (
     b"isthmus-route, isthmus-model, isthmus-source, isthmus-badge, isthmus-label, isthmus-notices, isthmus-receipt, "
-    b"isthmus-stream, retry-after"
+    b"isthmus-stream, isthmus-cache, age, retry-after"
 )
 
 

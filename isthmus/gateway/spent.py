@@ -26,7 +26,7 @@ from isthmus.policy import estimate, money
 
 AT_ONCE_S = 0.3
 WAITING = 32  # counts that may wait for the thread
-LONGEST = 1 << 20  # bytes of a question beyond which rates must do
+LONGEST = 1 << 18  # bytes of a question beyond which rates must do
 
 _thread = ThreadPoolExecutor(1, "tokens")
 _waiting = [0]

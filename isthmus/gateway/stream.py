@@ -107,12 +107,12 @@ class Stream:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._must_end() and self.replay is not None:
             self.replay.forget()
+        if events and (self.committed or out) and self.failure is None and self.connection is not None:
+            self.connection.heard()  # before the write, which may make the partner wait for a slow caller
         if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
         if self.failure is not None:
             self._cut()
-        elif events and self.committed and self.connection is not None:
-            self.connection.heard()
 
     def look(self) -> None:
         """End the stream if it may not go on, though its partner says nothing; called a few times a second."""

