@@ -30,7 +30,7 @@ IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 HALF_SECONDS = 60.0  # for a caller that has said its last byte, from one piece of its answer to the next
 DRAIN_IDLE_SECONDS = 1.0
-WRITE_LIMIT = 0  # what the kernel does not take waits here, and nothing more is read for it meanwhile
+WRITE_LIMIT = 8 << 10  # a write waits here until the turn of the loop ends, so a usual answer must stay below
 _NEVER = float("inf")
 _RESET = pack("ii", 1, 0)  # SO_LINGER: close at once, drop what was not sent
 

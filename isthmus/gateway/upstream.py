@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         "_keep",
         "_loop",
         "_parser",
+        "_paused",
         "_sink",
         "_size",
         "_streaming",
@@ -95,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._done: asyncio.Future[Answer] | Errand | None = None
         self._sink: Sink | None = None
-        self._closed = False
+        self._closed = self._paused = False
         self._clear()
         self.transport: Any = None
         self.deadline = _NEVER
@@ -127,6 +128,8 @@ class Connection(asyncio.Protocol):
         if self._closed:
             raise UpstreamError("unavailable")
         self._clear()
+        if self._paused:
+            self.resume()  # the last answer was whole before its slow caller had read it
         self._sink = sink
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
@@ -244,11 +247,13 @@ class Connection(asyncio.Protocol):
     def pause(self) -> None:
         """Stop reading: whoever is fed is slow."""
         if not self._closed:
+            self._paused = True
             self.transport.pause_reading()
             self.deadline = _NEVER
 
     def resume(self) -> None:
         if not self._closed:
+            self._paused = False
             self.transport.resume_reading()
             self.deadline = self._loop.time() + self._between
 

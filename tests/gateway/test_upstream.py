@@ -272,6 +272,22 @@ def test_a_sink_that_is_slow_stops_the_reading_and_no_deadline_runs_meanwhile():
     assert talk(lambda writer: wrote(writer, STREAM + chunk(b"data: a\n\n")))(ask) == b"data: a\n\ndata: b\n\n"
 
 
+def test_a_connection_that_a_slow_caller_left_paused_reads_the_next_answer():
+    """Its answer was whole before its caller had read it: nobody resumed it, and the next one asks on it."""
+
+    async def ask(server):
+        where = server.route()
+        connection = await server.pool.acquire(where)
+        await connection.exchange(REQUEST, None)
+        connection.pause()
+        server.pool.release(where, connection)
+        again = await server.pool.acquire(where)
+        assert again is connection
+        return (await again.exchange(REQUEST, None)).body
+
+    assert talk(OK, OK)(ask) == b"{}"
+
+
 async def wrote(writer, data):
     writer.write(data)
     await writer.drain()
