@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -41,9 +41,9 @@ class Stream:
     """One streamed answer on its way. `failure` is set when it must end as an error; `committed` once bytes left."""
 
     __slots__ = (
-        "__weakref__", "_chunked", "_dialect", "_door", "_events", "_ex", "_heard", "_lifecycle", "_now", "_plan",
-        "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "reader", "replay", "replays",
-        "voice",
+        "__weakref__", "_alike", "_chunked", "_dialect", "_door", "_events", "_ex", "_heard", "_learns", "_lifecycle",
+        "_now", "_plan", "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "reader",
+        "replay", "replays", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,8 @@ class Stream:
         self.replay: Replay | None = None
         self._lifecycle: list[bytes] = []
         self._waiting: dict[str, Any] | None = None
+        self._alike: Alike | None = None
+        self._learns = _LEARNS
         self._template: dict[str, Any] = {}
         self.committed = False
         self.done = False
@@ -77,6 +79,8 @@ class Stream:
         self._dialect = dialect
         self.reader = reader
         self._events = sse.EventReader()
+        self._alike = None
+        self._learns = _LEARNS
         self._heard = self._ex.heard = []
         self.done = False
         self.failure = None
@@ -160,6 +164,17 @@ class Stream:
         pieces: list[str] = []
         channel = ""
         for event in events:
+            text = self._alike.text(event) if self._alike is not None and self._waiting is None else ""
+            if text:
+                if channel != "content" and run:
+                    self._run(channel, pieces, run, out)
+                    run, pieces = [], []
+                    if self.done:
+                        return
+                channel = "content"
+                run.append(event)
+                pieces.append(text)
+                continue
             chunk = self._read(event)
             if chunk is None:
                 break
@@ -177,6 +192,9 @@ class Stream:
             if here:
                 run.append(event)
                 pieces.append(text)
+                if here == "content" and self._learns and not chunk.foreign and chunk.usage is None:
+                    self._learns -= 1
+                    self._alike = Alike.of(event, text)
             elif chunk.choices and self._waiting is None:
                 self._choice(event, chunk.choices[0], out)
         if run:
@@ -371,6 +389,52 @@ class Stream:
             self.voice.ended()
         if self._chunked:
             self._door.write(b"0\r\n\r\n")
+
+
+class Alike(NamedTuple):
+    """How an event began and ended that did nothing but add text to the content. The next ones are mostly the same but
+    for their text, and then the text is all that must be read of them. `least` is the length of both, in bytes.
+    """
+
+    begin: bytes
+    end: bytes
+    least: int
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, event: bytes, text: str) -> Alike | None:
+        """What is around `text` in `event`; None where it does not stand there letter for letter.
+
+        A quoted name with its colon cannot occur inside a JSON string, so the one occurrence is the right one.
+        """
+        start = event.find(_CONTENT) + len(_CONTENT)
+        start += event[start : start + 1] == b" "
+        read = text.encode("utf-8", "surrogatepass")
+        end = start + 1 + len(read)
+        if event[start : end + 1] != b'"%b"' % read or event.find(_CONTENT, end) >= 0:
+            return None
+        return cls(event[: start + 1], event[end:], len(event) - len(read), start + 1, end - len(event))
+
+    def text(self, event: bytes) -> str:
+        """The text of an event that is alike; "" where it is not, or where its text must be read well: what holds
+        neither quote nor backslash nor control character is one JSON string as it stands (RFC 8259, 7)."""
+        begin, end, least, start, stop = self
+        if len(event) <= least or not event.startswith(begin) or not event.endswith(end):
+            return ""
+        read = event[start:stop]
+        if _QUOTE in read or _BACKSLASH in read:
+            return ""
+        try:
+            text = read.decode()
+        except UnicodeDecodeError:
+            return ""
+        return text if text.isprintable() else ""
+
+
+_CONTENT = b'"content":'
+_QUOTE, _BACKSLASH = b'"\\'
+_LEARNS = 8  # times that a stream's events are learned: where each is another, learning is in vain
 
 
 def plain_text(chunk: Chunk) -> tuple[str, str]:

@@ -28,6 +28,7 @@ _READ_OVER = frozenset(INK + " ")
 _SCATTER_SIGNS = frozenset("".join(SCATTERED))
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _BLANKS = frozenset(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
+_FEW = 96  # characters of an English piece that is looked at word by word: for more, one scan costs less
 _SHORT = 6  # characters of a piece that is looked at pair by pair
 _NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
 _LINE, _BACKSLASH = b"\n\\"  # numbers: `in` is slow for bytes (CPython tries them as a number first)
@@ -269,7 +270,7 @@ class TermScanner:
                 shown = self._quiet(text)
                 if shown >= 0:
                     return None, shown
-            else:
+            elif len(text) <= _FEW:
                 shown = self._running(before, text)
                 if shown >= 0:
                     return None, shown

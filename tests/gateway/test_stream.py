@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import Refusal
-from isthmus.gateway.stream import Stream
+from isthmus.gateway.stream import Alike, Stream
 from isthmus.partners import openai_chat
 
 
@@ -335,3 +335,53 @@ def test_a_second_choice_that_nobody_asked_for_does_not_pass_unseen():
     talk = Talk(upper).say(event({"choices": two}))
     assert talk.stream.failure.code == "upstream_broken"
     assert not talk.door.out
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+    ('"', "\\", "\n", "你好", "\u2028", "}", "")
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(("compact", "spaced")), st.booleans())
+def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
+    separators = (",", ":") if style == "compact" else (", ", ": ")
+    events = [
+        json.dumps(
+            {"id": "x", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]},
+            separators=separators, ensure_ascii=escaped,
+        ).encode()
+        for text in texts
+    ]  # fmt: skip
+    alike = None
+    for event, text in zip(events, texts, strict=True):
+        if alike is not None:
+            assert alike.text(event) in ("", text)
+        if text:
+            alike = Alike.of(event, text) or alike
+            if alike is not None and text.isprintable() and not escaped and not set(text) & set('"\\'):
+                assert alike.text(event) == text
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}',
+        b'{"choices":[{"delta":{"content":"a","content":"b"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"\xff"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"a\x01"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":""},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"',
+        b'"},"finish_reason":null}]}',
+        b"[DONE]",
+        b"",
+    ],
+)
+def test_what_only_looks_alike_is_read_well(event):
+    alike = Alike.of(b'{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}', "Hi")
+    assert alike.text(b'{"choices":[{"delta":{"content":"there"},"finish_reason":null}]}') == "there"
+    assert alike.text(event) == ""
+
+
+def test_an_event_that_holds_the_word_twice_teaches_nothing():
+    assert Alike.of(b'{"x":{"content":"Hi"},"choices":[{"delta":{"content":"Hi"}}]}', "Hi") is None
+    assert Alike.of(b'{"choices":[{"delta":{"content":"H\\u0069"}}]}', "Hi") is None
