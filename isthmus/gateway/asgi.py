@@ -81,5 +81,6 @@ async def serve_asgi(app: App, request: Request, door: Door) -> bool:
         "query_string": request.query, "root_path": "", "headers": list(request.headers.items()),
         "client": None, "server": None,
     }  # fmt: skip
+    await asyncio.sleep(0)  # an app needs a task around it, for its threads and deadlines (gateway.errand)
     await app(scope, turn.receive, turn.send)
     return turn.keep_alive and turn.ended

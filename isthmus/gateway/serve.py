@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 from time import monotonic, time
@@ -106,7 +105,6 @@ class Service:
             elif request.path == HEALTH:
                 keep_alive = tell(request, door, answer_bytes(200, b'{"status":"ok"}', keep_alive=request.keep_alive))
             else:
-                await asyncio.sleep(0)  # an app needs a task around it (gateway.errand)
                 keep_alive = await serve_asgi(self.app, request, door)
         except Refusal as refusal:
             keep_alive = tell(request, door, refusal_bytes(refusal, keep_alive=request.keep_alive))

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,9 +14,11 @@ REQUESTS = 1000
 def searched(*folders):
     """Every readable file below the folders, with its bytes."""
     for folder in folders:
-        for path in Path(folder).rglob("*"):
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < 50_000_000:
-                yield path, path.read_bytes()
+        for place, _, names in os.walk(folder):
+            for path in (Path(place, name) for name in names):
+                with suppress(FileNotFoundError):  # another program's, removed meanwhile
+                    if path.is_file() and not path.is_symlink() and path.stat().st_size < 50_000_000:
+                        yield path, path.read_bytes()
 
 
 def send(place, requests, canary):

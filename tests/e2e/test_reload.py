@@ -54,6 +54,7 @@ def test_a_filing_that_is_withdrawn_rules_the_route_out_after_a_reload_and_no_re
     caller = threading.Thread(target=knock)
     caller.start()
     put(own, own.read_text("utf-8").replace('doubao = "rehearsal"', 'doubao = ""'))
+    assert until(lambda: seen)  # somebody asks already
     scripted.node.reload()
     try:
         assert until(lambda: lawful(scripted, "doubao") == 451)

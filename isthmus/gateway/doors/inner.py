@@ -18,6 +18,7 @@ class Inner:
 
     def __init__(self) -> None:
         self.reader: Any = None
+        self.task: None = None  # whoever asks is in a task already (gateway.errand)
         self.late: Any = None
         self._written: list[bytes] = []
 
