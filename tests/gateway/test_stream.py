@@ -353,13 +353,13 @@ def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
         for text in texts
     ]  # fmt: skip
     alike = None
-    for event, text in zip(events, texts, strict=True):
+    for sent, text in zip(events, texts, strict=True):
         if alike is not None:
-            assert alike.text(event) in ("", text)
+            assert alike.text(sent) in ("", text)
         if text:
-            alike = Alike.of(event, text) or alike
+            alike = Alike.of(sent, text) or alike
             if alike is not None and text.isprintable() and not escaped and not set(text) & set('"\\'):
-                assert alike.text(event) == text
+                assert alike.text(sent) == text
 
 
 @pytest.mark.parametrize(
