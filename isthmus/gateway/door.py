@@ -179,11 +179,12 @@ class Door(asyncio.Protocol):
     # -- reading ---------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self.task is not None or self._leaving:
-            if not self._leaving:
-                # A pipelined request waits in one bounded buffer; reading stops until the answer is out.
-                self._pending += data
-                self.transport.pause_reading()
+        if self._leaving:
+            return
+        if self.task is not None:
+            # A pipelined request waits in one bounded buffer; reading stops until the answer is out.
+            self._pending += data
+            self.transport.pause_reading()
             return
         try:
             if self._request is not None:
@@ -193,10 +194,10 @@ class Door(asyncio.Protocol):
                 data = self._pending + data
             seen = self._seen
             request = None if seen is None else seen.again(data)
-            if request is None:
+            if seen is None or request is None:
                 self._read_head(data)
             else:
-                self._pending = seen.rest  # type: ignore[union-attr]  # it was seen
+                self._pending = seen.rest
                 self._begin(request)
         except Refusal as refusal:
             self.refuse(refusal)

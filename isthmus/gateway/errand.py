@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 
@@ -36,26 +36,20 @@ class Errand:
 
     def go_on(self, value: object = None) -> None:
         """Run it until it waits, or to its end; `value` is what it waited for."""
-        self.waits = None
-        try:
-            waited = self._coroutine.send(value)
-        except StopIteration:
-            self._tell()
-        except BaseException as error:
-            self._fail(error)
-        else:
-            if waited is None or self.waits is not waited:
-                self._become_task(waited)
+        self._step(self._coroutine.send, value)
 
     def throw(self, error: BaseException) -> None:
         """The same; what it waited for has failed."""
+        self._step(self._coroutine.throw, error)
+
+    def _step(self, step: Callable[[Any], Any], value: object) -> None:
         self.waits = None
         try:
-            waited = self._coroutine.throw(error)
+            waited = step(value)
         except StopIteration:
             self._tell()
-        except BaseException as raised:
-            self._fail(raised)
+        except BaseException as error:  # whatever it is: rule 2
+            self._fail(error)
         else:
             if waited is None or self.waits is not waited:
                 self._become_task(waited)

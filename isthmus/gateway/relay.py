@@ -381,7 +381,7 @@ async def send(
         door.reader = connection
         try:
             errand = door.task
-            light = errand if type(errand) is Errand and errand.light else None
+            light = errand if isinstance(errand, Errand) and errand.light else None
             got = await connection.exchange(wire, stream, c.ways[route.name].waits, light)
         except UpstreamError as error:
             if error.word != "unavailable" or not connection.reused or not c.breakers.budget.take():

@@ -406,8 +406,11 @@ class Alike(NamedTuple):
     def of(cls, event: bytes, text: str) -> Alike | None:
         """What is around `text` in `event`; None where it does not stand there letter for letter.
 
-        A quoted name with its colon cannot occur inside a JSON string, so the one occurrence is the right one.
+        A quoted name with its colon cannot occur inside a JSON string, so the one occurrence is the right one: without
+        any escape in the event, the name is not spelled otherwise either.
         """
+        if _BACKSLASH in event:
+            return None
         start = event.find(_CONTENT) + len(_CONTENT)
         start += event[start : start + 1] == b" "
         read = text.encode("utf-8", "surrogatepass")

@@ -200,11 +200,11 @@ class Connection(asyncio.Protocol):
         headers = _NONE if status == _FINAL else {name.lower(): value for name, value in self._fields.items()}
         self.deadline = _NEVER
         answer = Answer(status, headers, body[0] if len(body) == 1 else b"".join(body), self._streaming)
-        if type(done) is Errand:
+        if isinstance(done, Errand):
             if done.waits is self:  # nobody else: it may have been ended, and wait for something after that
                 done.go_on(answer)
-        elif done is not None and not done.done():  # type: ignore[union-attr]
-            done.set_result(answer)  # type: ignore[union-attr]
+        elif done is not None and not done.done():
+            done.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
@@ -223,11 +223,11 @@ class Connection(asyncio.Protocol):
         done, self._done = self._done, None
         self.deadline = _NEVER
         self.abort()
-        if type(done) is Errand:
+        if isinstance(done, Errand):
             if done.waits is self:
                 done.throw(UpstreamError(word))
-        elif done is not None and not done.done():  # type: ignore[union-attr]
-            done.set_exception(UpstreamError(word))  # type: ignore[union-attr]
+        elif done is not None and not done.done():
+            done.set_exception(UpstreamError(word))
 
     def heard(self) -> None:
         """An event of a stream that has begun: the next one may take its time again. Comments keep nothing alive."""

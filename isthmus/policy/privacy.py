@@ -199,7 +199,7 @@ def unreturned(ex: Exchange) -> int:
 
 
 def own_fields(ex: Exchange) -> None:
-    """Give the question its own fields back, for a route that owes no masking (gateway.relay.enter)."""
+    """Give the question its own fields back, for a route that owes no masking (gateway.relay.renew)."""
     own = ex.held.get(FIELDS)
     if own is not None:
         ex.ask.fields = own

@@ -385,3 +385,4 @@ def test_what_only_looks_alike_is_read_well(event):
 def test_an_event_that_holds_the_word_twice_teaches_nothing():
     assert Alike.of(b'{"x":{"content":"Hi"},"choices":[{"delta":{"content":"Hi"}}]}', "Hi") is None
     assert Alike.of(b'{"choices":[{"delta":{"content":"H\\u0069"}}]}', "Hi") is None
+    assert Alike.of(b'{"choices":[{"delta":{"content":"Hi","c\\u006fntent":"Hi"}}]}', "Hi") is None
