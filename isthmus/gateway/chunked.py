@@ -14,7 +14,12 @@ _QUOTED = rb'"(?:[\t\x20!#-\[\]-~\x80-\xff]|\\[\t\x20-~\x80-\xff])*"'
 # No blanks around the semicolon: RFC 9112 calls them bad, and other readers refuse them.
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;%b(?:=(?:%b|%b))?)*\Z" % (_TOKEN, _TOKEN, _QUOTED))
 _TRAILER = re.compile(rb"(%b):" % _TOKEN)
-_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"host"))  # RFC 9110, 6.5.1: never in a trailer
+_NEVER = frozenset(  # RFC 9110, 6.5.1: what frames, routes, authenticates or changes the request is never in a trailer
+    (
+        b"authorization", b"connection", b"content-encoding", b"content-length", b"content-type", b"expect", b"host",
+        b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    )
+)  # fmt: skip
 
 
 class Dechunker:
@@ -75,8 +80,8 @@ class Dechunker:
         if self._dropped > TRAILERS_LIMIT:
             raise Refusal("headers_too_large", limit=f"{TRAILERS_LIMIT} trailers")
         named = _TRAILER.match(line)
-        if named is None or line.translate(None, FIELD_BYTES) or named[1].lower() in _FRAMING:
-            raise Refusal("bad_request", reason="a trailer that is not a field, or one that frames")
+        if named is None or line.translate(None, FIELD_BYTES) or named[1].lower() in _NEVER:
+            raise Refusal("bad_request", reason="a trailer that is not a field, or one that must stand in the head")
 
     def _take_chunk(self, data: bytes) -> bytes:
         """Consume what belongs to the open chunk; what is left over is returned."""

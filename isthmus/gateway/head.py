@@ -48,8 +48,9 @@ class Request(Withheld):
         self.body = b""
         self.seen: Seen | None = None
         self.caller: Caller | None = None
-        self.keep_alive = version == "1.1" and (
-            b"connection" not in headers or b"close" not in headers[b"connection"].lower()
+        self.keep_alive = version == "1.1" and not (
+            b"close" in headers.get(b"connection", b"").lower()
+            or b"close" in headers.get(b"proxy-connection", b"").lower()  # llhttp's readers obey it (RFC 9112, C.2.2)
         )
 
 

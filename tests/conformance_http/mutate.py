@@ -15,6 +15,12 @@ FIELDS = (
     b"Content-Length: 5, 5", b"Content-Length: 0x5", b"Content-Length: 5 ", b"content-length:\t5", b"Content-Length:",
     b"Content-Length: 99999999999999999999", b"Host: b", b"Host: a", b"Host:", b"Connection: close",
     b"Connection: keep-alive", b"Connection: close, x", b"Connection: upgrade\r\nUpgrade: websocket",
+    b"Proxy-Connection: close", b"Proxy-Connection: keep-alive", b"Connection: Close", b"Connection: x, CLOSE",
+    b"Connection: keep-alive, close", b"Connection: closed", b"Connection:", b"Keep-Alive: timeout=1",
+    b"Connection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk", b"Content-Encoding: gzip", b"Content-Length: 05",
+    b"Content-Length : 5", b"Content-Length: -5", b"CONTENT-LENGTH: 5", b"TRANSFER-ENCODING: CHUNKED", b"Cookie: a=b; c",
+    b"Transfer-Encoding:chunked", b"Transfer-Encoding: chunked;q=1", b'Transfer-Encoding: "chunked"', b"Host: a:80",
+    b"Host: a:b", b"Host: a, b", b"Host: [::1]", b"Host: a/b", b"Host: a@b", b"X: a\tb", b"X:", b"\xe9: y", b"X(: y",
     b"Expect: 100-continue", b"Expect: x", b"X: y", b" folded", b"\tfolded", b": nameless", b"no colon", b"X\0: y",
     b"X: \xff\x80", b"Trailer: X", b"TE: trailers", b"Upgrade: h2c", b"X: " + b"y" * 300,
 )  # fmt: skip
@@ -24,8 +30,13 @@ CHUNKS = (
     b"05\r\nhello\r\n00\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n",
     b"5\nhello\n0\n\n", b"5;\r\nhello\r\n0\r\n\r\n", b"F" * 17 + b"\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n",
     b'5;a="\r\nhello\r\n0\r\n\r\n', b"5\r\nhello\r\n0\r\nX y\r\n\r\n", b"5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n",
+    b"5\r\nhello\r\n0\r\nConnection: close\r\n\r\n", b"5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n", b"5;a=b;c\r\nhello\r\n0;d\r\n\r\n",
+    b"5\r\nhello\r\n0\r\nX: y\n\r\n", b"5\r\nhello\r\n0\r\n: y\r\n\r\n", b"5\r\nhello\r\n0\r\nX: \xff\r\n\r\n", b"5\r\nhello\r\n",
+    b'5;a="b\\"c"\r\nhello\r\n0\r\n\r\n', b"5\r\nhello\r\n1\r\n\r\n0\r\n\r\n", b"5\r\nhel\r\n\r\n0\r\n\r\n", b"a\r\nhellohello\r\n0\r\n\r\n",
 )  # fmt: skip
-METHODS = (b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"get", b"G(T", b"BREW")
+METHODS = (
+    b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH", b"TRACE", b"CONNECT", b"PRI", b"get", b"G(T", b"BREW",
+)  # fmt: skip
 TARGETS = (
     b"/",
     b"/a?b=c",
@@ -38,6 +49,12 @@ TARGETS = (
     b"/a b",
     b"a",
     b"//x",
+    b"http://a",
+    b"HTTP://a:80/x",
+    b"a:443",
+    b"/%00",
+    b"/\\x",
+    b"/a\tb",
 )
 VERSIONS = (b"HTTP/1.1",) * 8 + (b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 ", b"")
 

@@ -46,7 +46,8 @@ def h11_accepts(data, *, step=1):
 
 
 def _answer(connection):
-    connection.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+    # not 200, which would turn a connection into a tunnel after CONNECT
+    connection.send(h11.Response(status_code=400, headers=[("Content-Length", "0")]))
     connection.send(h11.EndOfMessage())
 
 

@@ -15,6 +15,7 @@ ONCE = {
     "an empty line first": b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "a blank before an extension": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0 ;x\r\n\r\n",
     "a trailer without colon": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX y\r\n\r\n",
+    "a trailer that closes": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nConnection: close\r\n\r\n",
     "an extension without a name": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0;\r\n\r\n",
 }
 

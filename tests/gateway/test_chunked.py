@@ -32,6 +32,8 @@ BROKEN = {
     "a trailer with a control byte": b"0\r\nT: \0\r\n\r\n",
     "a trailer that is no field": b"0\r\nX y\r\n\r\n",
     "a trailer that frames": b"0\r\ncontent-Length: 5\r\n\r\n",
+    "a trailer that closes the connection": b"0\r\nConnection: close\r\n\r\n",
+    "a trailer that says who asks": b"0\r\nAuthorization: Bearer x\r\n\r\n",
     "a blank before an extension": b"5 ;x\r\nhello\r\n0\r\n\r\n",
     "an extension without a name": b"5;\r\nhello\r\n0\r\n\r\n",
     "a quote that never closes": b'5;x="a\r\nhello\r\n0\r\n\r\n',

@@ -24,8 +24,13 @@ def test_names_are_lower_case_and_values_keep_theirs():
 
 @pytest.mark.parametrize(
     ("line", "kept"),
-    [(b"", True), (b"Connection: close\r\n", False), (b"Connection: Keep-Alive, Close\r\n", False)],
-    ids=["none", "close", "a list with close"],
+    [
+        (b"", True),
+        (b"Connection: close\r\n", False),
+        (b"Connection: Keep-Alive, Close\r\n", False),
+        (b"Proxy-Connection: close\r\n", False),
+    ],
+    ids=["none", "close", "a list with close", "close, as old clients say it"],
 )
 def test_a_connection_is_kept_unless_the_caller_says_close(line, kept):
     assert parse_head(b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % line).keep_alive is kept
