@@ -14,10 +14,10 @@ _QUOTED = rb'"(?:[\t\x20!#-\[\]-~\x80-\xff]|\\[\t\x20-~\x80-\xff])*"'
 # No blanks around the semicolon: RFC 9112 calls them bad, and other readers refuse them.
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;%b(?:=(?:%b|%b))?)*\Z" % (_TOKEN, _TOKEN, _QUOTED))
 _TRAILER = re.compile(rb"(%b):" % _TOKEN)
-_NEVER = frozenset(  # RFC 9110, 6.5.1: what frames, routes, authenticates or changes the request is never in a trailer
+_NEVER = frozenset(  # RFC 9110, 6.5.1: what frames, routes or authenticates is never in a trailer
     (
-        b"authorization", b"connection", b"content-encoding", b"content-length", b"content-type", b"expect", b"host",
-        b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+        b"authorization", b"connection", b"content-length", b"expect", b"host", b"keep-alive", b"proxy-authorization",
+        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
     )
 )  # fmt: skip
 
