@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from isthmus.ledger import frame, tree
+from isthmus.ledger import disk, frame, tree
 
 LEVELS = (8, 16, 24)
 
@@ -40,15 +40,14 @@ class Nodes:
     def add(self, grown: list[tuple[int, bytes]]) -> None:
         """Keep the nodes of a Frontier's `grown`, and empty it."""
         for level, node in grown:
-            while node:
-                node = node[os.write(self._files[level], node) :]  # noqa: PLW2901  # a short write goes on
+            disk.write(self._files[level], node)
         self._dirty = self._dirty or bool(grown)
         grown.clear()
 
     def sync(self) -> None:
         if self._dirty:
             for file in self._files.values():
-                os.fdatasync(file)
+                disk.sync(file)
             self._dirty = False
 
     def close(self) -> None:

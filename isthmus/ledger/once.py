@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from isthmus.ledger.disk import sync_folder
+
 
 def write_once(path: Path, data: bytes, mode: int) -> None:
     """Write a file that appears whole or not at all, and never replaces one that another process made first.
@@ -23,8 +25,4 @@ def write_once(path: Path, data: bytes, mode: int) -> None:
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

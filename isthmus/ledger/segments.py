@@ -1,9 +1,11 @@
 """Ledger: where the corridor leaves its receipts, and the thread that makes them last.
 
 Rules of this file. The caller's thread only appends to a queue; encoding, hashing, writing and syncing happen in the
-writer's thread, one fdatasync for each group. A group is closed at most WINDOW seconds after its first entry. After
-the first error of the disk nothing is written and nothing acknowledged again: `failed` says why, until the ledger is
-opened anew (a failed fsync may have thrown the pages away, so trying again would lie).
+writer's thread, one sync for each group. A group is closed at most WINDOW seconds after its first entry, and at once
+when somebody waits for it. The thread wakes as seldom as it can: each time it asks for the interpreter it interrupts
+the requests, and that costs more than what it does. After the first error of the disk nothing is written and nothing
+acknowledged again: `failed` says why, until the ledger is opened anew (a failed sync may have thrown the pages away,
+so trying again would lie).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from isthmus.ledger.prints import Printed, Prints
 from isthmus.ledger.receipt import Entry, Written
 from isthmus.ledger.shard import SEGMENT_BYTES
 
-WINDOW = 0.004  # seconds that a group stays open; with an fdatasync of some ms a commit takes less than 10 ms
+WINDOW = 0.008  # seconds that a group stays open that nobody waits for
 QUEUE = 50_000  # entries waiting, some 50 MB of memory, from which on the ledger is behind
 TEND_EVERY = 1.0  # seconds between signed checkpoints
 
@@ -89,9 +91,10 @@ class Ledger:
         self._clock = clock
         self._window = window
         self._queue: deque[Entry | Written | Printed | _Waiter | _Mark] = deque()
-        self._awake = False
+        self._idle = False  # the thread has gone to sleep until something comes
         self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._hurry = threading.Event()  # somebody waits: the group is closed now
+        self._stopping = False
         self._prefix = f"{name}-{logs.boot}-"
         self._count = itertools.count(1).__next__
         self._thread = threading.Thread(target=self._run, name=f"ledger-{name}", daemon=True)
@@ -117,14 +120,14 @@ class Ledger:
         return self._prefix + str(self._count())
 
     def append(self, entry: Entry | Written | Printed) -> None:
-        """Queue an entry; it is durable within WINDOW and one fdatasync.
+        """Queue an entry; it is durable within WINDOW and one sync of the disk.
 
         Never raises, because answers end here: what comes after a failure is lost, and `failed` says so. Whoever
         must know asks `check` before or `durable` after.
         """
         self._queue.append(entry)
-        if not self._awake:
-            self._awake = True
+        if self._idle:
+            self._idle = False
             self._wake.set()
 
     @property
@@ -167,7 +170,8 @@ class Ledger:
 
     def close(self) -> None:
         """Write what is queued, sign a last checkpoint, let go of the files. Idempotent."""
-        self._stop.set()
+        self._stopping = True
+        self._hurry.set()
         self._wake.set()
         self._thread.join()
 
@@ -176,29 +180,36 @@ class Ledger:
             mark.settle(_refusal(self.failed))
             return
         self._queue.append(mark)
-        self._awake = True
+        self._hurry.set()
+        self._idle = False
         self._wake.set()
 
     def _run(self) -> None:
         """The writer's thread: sleep until something comes, gather for a moment, commit; tend the logs each second."""
         tend = self._clock.monotonic()
-        while not self._stop.is_set():
-            pause = max(0.0, tend - self._clock.monotonic())
-            woken = self._wake.wait(pause)
+        while not self._stopping:
+            woken = bool(self._queue) or self._sleep(max(0.0, tend - self._clock.monotonic()))
             if woken:
-                self._wake.clear()
-                self._stop.wait(self._window)
-                self._awake = False
+                self._hurry.wait(self._window)
+                self._hurry.clear()
                 self._commit()
             if not woken or self._clock.monotonic() >= tend:
                 self._tend()
                 tend = self._clock.monotonic() + TEND_EVERY
-        self._awake = False
         self._commit()
         self._tend(only_due=False)
         self.failed = self.failed or "it is closed"
         self._commit()
         self._logs.close()
+
+    def _sleep(self, pause: float) -> bool:
+        """Until something is queued, `pause` seconds at most; whether something was."""
+        self._wake.clear()
+        self._idle = True
+        if not self._queue and not self._stopping:  # what came before `idle` was seen to be so woke nobody
+            self._wake.wait(pause)
+        self._idle = False
+        return bool(self._queue) or self._stopping
 
     def _commit(self) -> None:
         """Everything in the queue, as one group. After a failure entries are dropped, and nobody hears otherwise."""

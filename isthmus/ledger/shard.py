@@ -21,7 +21,7 @@ from zlib import crc32
 
 from isthmus.core.clock import Clock
 from isthmus.core.errors import Refusal
-from isthmus.ledger import checkpoint, frame
+from isthmus.ledger import checkpoint, disk, frame
 from isthmus.ledger.checkpoint import Checkpoint, Signer
 from isthmus.ledger.nodes import Nodes
 from isthmus.ledger.tree import Frontier
@@ -74,7 +74,7 @@ class Shard:
         return self._tree.size
 
     def write(self, payloads: Sequence[bytes]) -> None:
-        """Append entries and make them durable with one fdatasync. Raises OSError; then nothing here may be trusted."""
+        """Append entries and make them durable with one sync. Raises OSError; then nothing here may be trusted."""
         if self._bytes >= self._limit or (self._clock.epoch_ms() - self._made >= SEGMENT_MS and self.in_segment):
             self.rotate()
         chain, start, pack = self._chain, frame.start_link, frame.pack_record
@@ -93,8 +93,7 @@ class Shard:
         self._chain = chain
         self._tree.extend(leaves)
         data = b"".join(block)
-        _write(self._file, data)
-        os.fdatasync(self._file)
+        disk.write_durably(self._file, data)
         self._bytes += len(data)
         if self._tree.grown:
             assert self._nodes is not None
@@ -121,8 +120,7 @@ class Shard:
             at=self._clock.epoch_ms(),
             previous=previous,
         )
-        _write(self._notes, made.note)
-        os.fdatasync(self._notes)
+        disk.write_durably(self._notes, made.note)
         self._write_head(made.note)
         self.last = made
         return made
@@ -136,9 +134,8 @@ class Shard:
         block = frame.write_header(frame.Header(self._tree.size, made, self._chain, self._tree.peaks))
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         try:
-            _write(descriptor, block)
-            os.fdatasync(descriptor)
-            _sync_folder(self._folder)
+            disk.write_durably(descriptor, block)
+            disk.sync_folder(self._folder)
         except OSError:
             os.close(descriptor)
             raise
@@ -167,7 +164,7 @@ class Shard:
         for path in sorted(self._folder.glob("*.seg")):
             if int(path.stem) < first:
                 path.unlink()
-        _sync_folder(self._folder)
+        disk.sync_folder(self._folder)
 
     def close(self) -> None:
         """Let go of the files and the lock. Whoever wants a last checkpoint asks for it before."""
@@ -196,7 +193,7 @@ class Shard:
         """The number of this opening, from 1, durable before any id is made of it."""
         boot = int(os.pread(self._lock, 20, 0) or b"0") + 1
         os.pwrite(self._lock, b"%020d" % boot, 0)
-        os.fdatasync(self._lock)
+        disk.sync(self._lock)
         return boot
 
     def _last_checkpoint(self) -> Checkpoint | None:
@@ -227,7 +224,7 @@ class Shard:
             nodes.cut(0)
             self.rotate()
             for folder in (self._folder.parent, self._folder.parent.parent):
-                _sync_folder(folder)
+                disk.sync_folder(folder)
             return
         # The nodes of all but the last segment are durable; when they are not here all the same, all is replayed.
         paths = paths[-1:] if nodes.cover(int(paths[-1].stem)) else paths
@@ -243,7 +240,7 @@ class Shard:
         if end < len(block):
             self.cut += len(block) - end
             os.ftruncate(self._file, end)
-            os.fdatasync(self._file)
+            disk.sync(self._file)
         self._bytes, self._made, self._first = end, header.made, header.first
 
     def _whole_segments(self) -> list[Path]:
@@ -288,18 +285,3 @@ class Shard:
     def _damaged(self, what: str) -> Refusal:
         reason = f"The ledger's log {self._folder.name} is damaged ({what}). `isthmus ledger verify` names every place."
         return Refusal("data_damaged", reason=reason)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    """Write all of `data`; a short write (disk full) goes on until the system says why."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

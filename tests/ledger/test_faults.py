@@ -86,9 +86,9 @@ def strace():
 
 @pytest.mark.parametrize("when", [1, 2, 5, 9, 20])
 def test_after_a_disk_error_nothing_is_acknowledged(tmp_path, strace, when):
-    inject = f"inject=fdatasync:error=EIO:when={when}+"
+    inject = f"inject=pwritev2:error=EIO:when={when}+"
     words, done = run_writer(
-        tmp_path / "ledger", strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject
+        tmp_path / "ledger", strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwritev2", "-e", inject
     )
     assert words[-2:] == ["failed", "ledger_failed"], done.stderr
     acknowledged = words[:-2]

@@ -7,7 +7,7 @@ import pytest
 
 from isthmus.core.clock import SystemClock
 from isthmus.core.errors import Refusal
-from isthmus.ledger import prints, read, segments, shard
+from isthmus.ledger import disk, prints, read, segments
 from isthmus.ledger.prints import Printed
 from isthmus.ledger.segments import Ledger
 
@@ -19,12 +19,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def broken_disk(monkeypatch):
-    """A function that breaks the disk from now on: every fdatasync fails with EIO."""
+    """A function that breaks the disk from now on: every durable write fails with EIO."""
 
-    def refuse(descriptor):
+    def refuse(descriptor, data):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    return lambda: monkeypatch.setattr(shard.os, "fdatasync", refuse)
+    return lambda: monkeypatch.setattr(disk, "write_durably", refuse)
 
 
 def ids(folder):
@@ -233,8 +233,8 @@ def test_a_running_ledger_signs_on_its_own(folder, make):
 def test_a_ledger_whose_disk_is_slow_says_that_it_is_behind(folder, clock, make, monkeypatch):
     monkeypatch.setattr(segments, "QUEUE", 3)
     ledger = Ledger.open(folder, "w0", clock)
-    slow, sync = threading.Event(), os.fdatasync
-    monkeypatch.setattr(shard.os, "fdatasync", lambda descriptor: (slow.wait(30), sync(descriptor)))
+    slow, write = threading.Event(), disk.write_durably
+    monkeypatch.setattr(disk, "write_durably", lambda descriptor, data: (slow.wait(30), write(descriptor, data)))
     for number in range(3):
         ledger.append(make(f"w0-1-{number}"))
     while ledger._queue:

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from isthmus.core.errors import Refusal
-from isthmus.ledger import checkpoint, frame, shard
+from isthmus.ledger import checkpoint, disk, frame
 from isthmus.ledger.shard import Shard
 
 
@@ -291,10 +291,10 @@ def test_the_current_segment_is_ended_when_it_is_too_old_itself(house):
 def test_a_disk_that_refuses_is_heard(house, monkeypatch):
     log = house.open()
 
-    def refuse(descriptor):
+    def refuse(descriptor, data):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(shard.os, "fdatasync", refuse)
+    monkeypatch.setattr(disk, "write_durably", refuse)
     with pytest.raises(OSError, match="Input/output"):
         log.write(names(1))
     with pytest.raises(OSError, match="Input/output"):
@@ -305,8 +305,8 @@ def test_a_disk_that_refuses_is_heard(house, monkeypatch):
 
 def test_a_short_write_goes_on(house, monkeypatch):
     log = house.open()
-    write = os.write
-    monkeypatch.setattr(shard.os, "write", lambda descriptor, data: write(descriptor, data[:5]))
+    write = os.pwritev
+    monkeypatch.setattr(disk.os, "pwritev", lambda descriptor, views, *rest: write(descriptor, [views[0][:5]], *rest))
     log.write(names(2))
     monkeypatch.undo()
     log.close()

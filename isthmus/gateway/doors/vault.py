@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from isthmus.core.errors import Refusal
+from isthmus.ledger import disk
 
 _HEAD = struct.Struct(">I")
 _NONCE = 12
@@ -114,7 +115,7 @@ class Appender:
         """One record; it is on disk when this returns."""
         self._file.write(self._vault._frame(self._name, self._number, record))  # noqa: SLF001  # same room
         self._file.flush()
-        os.fdatasync(self._file.fileno())
+        disk.sync(self._file.fileno())
         self._number += 1
 
     def close(self) -> None:
