@@ -107,6 +107,9 @@ TABLE: dict[str, Row] = {
     "not_judged": Row(
         503, _LAW, 3, "The question could not be judged in time by {judge}, and nothing passes unjudged. Try again."
     ),
+    "answer_not_judged": Row(
+        503, _LAW, 3, "The answer could not be judged in time by {judge}, and nothing is shown unjudged. Ask again."
+    ),
     "suspended": Row(
         403, _LAW, 3, "This person is suspended until {until}, after repeated forbidden questions ({reason})."
     ),

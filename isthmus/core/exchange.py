@@ -129,6 +129,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     before: Before | None = None
     dropped: tuple[str, ...] = ()
     personal: bool = True  # False where a scan has shown that no private detail can be in the question
+    judged: Any = None  # who judges the answer before it is shown (policy.judged_answer); None: nobody
 
     def text(self) -> bytes:
         """All text that a model reads, as UTF-8, joined by newlines; made once, shared by all scanners."""

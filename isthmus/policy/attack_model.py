@@ -58,6 +58,8 @@ def windows(text: str) -> list[str]:
 class AttackModel:
     """The judge `attack_model`."""
 
+    places = None
+
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self._values = memoryview(weights.weights).cast("b")
@@ -83,8 +85,8 @@ class AttackModel:
         """Whether a window of `text` is above the threshold."""
         return any(self.logit(window) > self._weights.threshold for window in windows(text))
 
-    async def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        """See policy/judge. Others are served between two windows."""
+    async def judge(self, texts: Sequence[str], *, answer: bool = False) -> list[Verdict]:
+        """See policy/judge: who speaks makes no difference to it. Others are served between two windows."""
         for text in texts:
             for window in windows(text):
                 if self.logit(window) > self._weights.threshold:

@@ -1,7 +1,8 @@
-"""What a judge is: something slower than a scan that is asked about a question before it is sent.
+"""What a judge is: something slower than a scan that is asked about a question before it is sent, or about an answer
+before it is shown.
 
 Two kinds exist: the model beside this file (policy/attack_model), and services elsewhere (policy/services). Who asks
-them, how long it waits and what it does without an answer is in policy/judges.
+them, how long it waits and what it does without an answer is in policy/judges and policy/judged_answer.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ class JudgeError(Exception):
 
 
 class Judge(Protocol):
-    """Asked for one question's texts at a time; any number of questions at once."""
+    """Asked for one question's or answer's texts at a time; any number of them at once.
 
-    async def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        """What it sees in `texts`. Raises JudgeError."""
+    `places`: where it reads what it is sent (core.places); None for one that never leaves this machine.
+    """
+
+    @property
+    def places(self) -> tuple[str, ...] | None: ...
+
+    async def judge(self, texts: Sequence[str], *, answer: bool = False) -> list[Verdict]:
+        """What it sees in `texts`; they are an `answer`'s, or a question's. Raises JudgeError."""
         ...

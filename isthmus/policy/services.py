@@ -4,22 +4,19 @@ Rules of this room:
 1. A new service is a file of policy/data/services, or of <home>/services; a new way of signing is a function of
    policy/signing.
 2. Keys are environment variables; a service whose keys are missing is refused when it is loaded.
-3. Only TLS leaves this machine. No redirect is followed, and no answer longer than 1 MiB is read.
-4. An answer that is not the service's own is no verdict: the judge failed.
+3. Only TLS leaves this machine (policy/service_wire speaks it); where it goes to is written down, for the law of the
+   place asks (policy/judge_places).
+4. A text that is longer than a service takes is sent in several calls that overlap: what one cuts, the next one shows.
+5. An answer that is not the service's own is no verdict: the judge failed.
 """
 
 from __future__ import annotations
 
-import asyncio
-import http.client
 import secrets
-import ssl
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
@@ -27,15 +24,14 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from isthmus.core.errors import Refusal
+from isthmus.core.places import is_place
 from isthmus.policy import signing
 from isthmus.policy.judge import JudgeError, Verdict
+from isthmus.policy.service_wire import Wire
 
 FOLDER = Path(__file__).parent / "data" / "services"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_LARGEST = 1 << 20
-_PATIENCE = 10.0  # seconds a thread stays with one call, whatever its deadline
-_THREADS = 32
-_OK = 200
+OVERLAP = 100  # characters that two calls for one text share; of a service that takes little, a quarter
 _json = msgspec.json.Decoder()
 
 
@@ -65,7 +61,9 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file. In `body` and `inner`, "{text}" is the text, "{now}" the time (s), "{NAME}" an environment variable and
-    "{NAME:int}" one that is a number; a member of `inner` is written as JSON inside a string.
+    "{NAME:int}" one that is a number; a member of `inner` is written as JSON inside a string. `answer` holds those
+    members of `body` that are others for an answer. `places`: where it reads and keeps what it is sent (core.places);
+    nothing where nobody says so.
     """
 
     title: str
@@ -81,6 +79,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, str] = {}
     body: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {}
+    answer: dict[str, Any] = {}
+    places: tuple[str, ...] = ()
     unknown: Literal["block", "flag", "pass"] = "flag"
 
 
@@ -93,6 +93,9 @@ def read(path: Path) -> Service:
     address = urlsplit(found.url)
     if address.scheme != "https" and address.hostname not in _LOOPBACK:
         raise Refusal("bad_law", reason=f"{path}: only https leaves this machine")
+    for place in found.places:
+        if not is_place(place):
+            raise Refusal("bad_law", reason=f"{path}: {place} is no place")
     return found
 
 
@@ -102,7 +105,7 @@ def load(home: Path, name: str, environment: Mapping[str, str]) -> Remote:
     if not name.replace("_", "").isalnum() or not known:
         raise Refusal("bad_law", reason=f"guard.toml names the judge {name}, and there is none of that name")
     service = read(known[0])
-    wanted = {*service.keys, *_variables([service.body, service.inner])}
+    wanted = {*service.keys, *_variables([service.body, service.inner, service.answer])}
     missing = sorted(variable for variable in wanted if not environment.get(variable))
     if missing:
         raise Refusal("bad_law", reason=f"the judge {name} needs {', '.join(missing)} in the environment")
@@ -120,11 +123,6 @@ def _variables(document: Any) -> Iterator[str]:
             yield from _variables(value)
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="judge")
-
-
 class Remote:
     """A service as a judge (policy/judge)."""
 
@@ -135,25 +133,32 @@ class Remote:
         address = urlsplit(service.url)
         self._host = address.netloc
         self._path = address.path or "/"
-        self._context = ssl.create_default_context() if address.scheme == "https" else None
+        self._wire = Wire(address)
+        self.places = None if address.hostname in _LOOPBACK and not service.places else service.places
 
-    async def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        """See policy/judge. What is longer than the service takes is sent in several calls, one after another."""
+    async def judge(self, texts: Sequence[str], *, answer: bool = False) -> list[Verdict]:
+        """See policy/judge. Calls for one long text go one after another, and end with the first to block."""
         longest = self._service.longest
         whole = "\n".join(texts)
         found: list[Verdict] = []
-        for start in range(0, len(whole), longest):
-            headers, body, target = self.request(whole[start : start + longest], datetime.now(UTC))
-            loop = asyncio.get_running_loop()
-            found += self.verdicts(await loop.run_in_executor(_pool(), self._call, target, headers, body))
-            if any(one.action == "block" for one in found):
+        start = 0
+        while start < len(whole):
+            headers, body, target = self.request(whole[start : start + longest], datetime.now(UTC), answer=answer)
+            found += self.verdicts(await self._wire.post(target, headers, body))
+            if any(one.action == "block" for one in found) or start + longest >= len(whole):
                 break
+            start += longest - min(OVERLAP, longest // 4)
         return found
 
-    def request(self, text: str, now: datetime) -> tuple[dict[str, str], bytes, str]:
+    def close(self) -> None:
+        """Let go of the connections that are kept for the next call."""
+        self._wire.close()
+
+    def request(self, text: str, now: datetime, *, answer: bool = False) -> tuple[dict[str, str], bytes, str]:
         """The headers, body and target of one call."""
         service = self._service
-        body: dict[str, Any] = self._filled(service.body, text, now)
+        members = {**service.body, **service.answer} if answer else service.body
+        body: dict[str, Any] = self._filled(members, text, now)
         for name, inner in service.inner.items():
             body[name] = msgspec.json.encode(self._filled(inner, text, now)).decode()
         if service.encoding == "form":
@@ -181,23 +186,6 @@ class Remote:
             value = self._environment[variable]
             return int(value) if document.endswith(":int}") else value
         return document
-
-    def _call(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        if self._context is None:
-            connection = http.client.HTTPConnection(self._host, timeout=_PATIENCE)
-        else:
-            connection = http.client.HTTPSConnection(self._host, timeout=_PATIENCE, context=self._context)
-        try:
-            connection.request("POST", target, body, dict(headers))
-            reply = connection.getresponse()
-            said = reply.read(_LARGEST)
-        except (OSError, http.client.HTTPException) as error:
-            raise JudgeError(type(error).__name__) from None
-        finally:
-            connection.close()
-        if reply.status != _OK:
-            raise JudgeError(f"status {reply.status}")
-        return said
 
     def verdicts(self, said: bytes) -> list[Verdict]:
         """What the service's answer means here. Raises JudgeError."""
