@@ -24,6 +24,11 @@ class EventReader:
         self._rest = b""
         self._limit = limit
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether what was fed ended with an event: the next read begins one."""
+        return not self._rest
+
     def feed(self, read: bytes) -> list[bytes]:
         """The data of every event that `read` completes, in order. Raises EventTooLargeError."""
         block = self._rest + read if self._rest else read

@@ -101,9 +101,13 @@ class Stream:
         if self.failure is not None or self.done:
             return
         out: list[bytes] = []
+        rest = data
         events: list[bytes] = []
         try:
-            events = self._events.feed(data)
+            if self.reader is None:
+                rest = self._many(data, out)
+            if rest and not self.done and self.failure is None:
+                events = self._events.feed(rest)
             if self.reader is not None:
                 events = self._translate(self.reader, events)
             self._take(events, out)
@@ -111,7 +115,12 @@ class Stream:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._must_end() and self.replay is not None:
             self.replay.forget()
-        if events and (self.committed or out) and self.failure is None and self.connection is not None:
+        if (
+            (events or len(rest) < len(data))
+            and (self.committed or out)
+            and self.failure is None
+            and self.connection is not None
+        ):
             self.connection.heard()  # before the write, which may make the partner wait for a slow caller
         if out and (self.failure is None or self.failure.code != "stream_ended"):
             self._send(b"".join(out))
@@ -158,23 +167,32 @@ class Stream:
         if self.connection is not None:
             self.connection.abort()
 
+    def _many(self, read: bytes, out: list[bytes]) -> bytes:
+        """Take the events that a read begins with and that are alike as one piece. What follows them is returned.
+
+        Before, those are taken one by one that show how they look, and the one that an earlier read began.
+        """
+        while self._waiting is None and not self.done and self.failure is None:
+            if self._alike is not None and self._events.is_empty:
+                pieces, size, last = self._alike.many(read)
+                if pieces:
+                    self._run("content", pieces, last, read[:size], out)
+                return read[size:]
+            if self._alike is None and not self._learns:
+                break
+            begun, blank, after = read.partition(_BLANK)
+            if not blank:
+                break
+            self._take(self._events.feed(begun + blank), out)
+            read = after
+        return read
+
     def _take(self, events: list[bytes], out: list[bytes]) -> None:
         """Every event of one read. Neighbours that only add text to one channel pass the stages as one piece."""
         run: list[bytes] = []
         pieces: list[str] = []
         channel = ""
         for event in events:
-            text = self._alike.text(event) if self._alike is not None and self._waiting is None else ""
-            if text:
-                if channel != "content" and run:
-                    self._run(channel, pieces, run, out)
-                    run, pieces = [], []
-                    if self.done:
-                        return
-                channel = "content"
-                run.append(event)
-                pieces.append(text)
-                continue
             chunk = self._read(event)
             if chunk is None:
                 break
@@ -184,7 +202,7 @@ class Stream:
             if chunk.usage is not None and chunk.choices:
                 event = bare(event)  # noqa: PLW2901  # a caller that adds up usage would count it twice
             if here != channel and run:
-                self._run(channel, pieces, run, out)
+                self._run(channel, pieces, run[-1], _framed(run), out)
                 run, pieces = [], []
             channel = here
             if self.done:
@@ -192,13 +210,19 @@ class Stream:
             if here:
                 run.append(event)
                 pieces.append(text)
-                if here == "content" and self._learns and not chunk.foreign and chunk.usage is None:
+                if (
+                    here == "content"
+                    and self._learns
+                    and self.reader is None
+                    and not chunk.foreign
+                    and chunk.usage is None
+                ):
                     self._learns -= 1
                     self._alike = Alike.of(event, text)
             elif chunk.choices and self._waiting is None:
                 self._choice(event, chunk.choices[0], out)
         if run:
-            self._run(channel, pieces, run, out)
+            self._run(channel, pieces, run[-1], _framed(run), out)
 
     def _read(self, event: bytes) -> Chunk | None:
         """The event, read; None when the stream ends with it."""
@@ -230,8 +254,9 @@ class Stream:
             return Refusal("upstream_rejected", route=route.badge, status=200)
         return Refusal("upstream_lost", route=route.badge)
 
-    def _run(self, channel: str, pieces: list[str], events: list[bytes], out: list[bytes]) -> None:
-        """Text events of one channel: unchanged ones keep their bytes, else one event carries what is released."""
+    def _run(self, channel: str, pieces: list[str], last: bytes, framed: bytes, out: list[bytes]) -> None:
+        """Text events of one channel, the `last` of them, and all as they are sent: unchanged ones keep their bytes,
+        else one event carries what is released."""
         ex = self._ex
         text = pieces[0] if len(pieces) == 1 else "".join(pieces)
         released = text
@@ -240,16 +265,16 @@ class Stream:
         hear(ex, released)
         self._heard.append((channel, pieces))
         if ex.blocked:
-            self._hold_finish(events[-1], {channel: released})
+            self._hold_finish(last, {channel: released})
         elif released == text:
-            self._emit(b"data: %b\n\n" % b"\n\ndata: ".join(events), out)
+            self._emit(framed, out)
         elif released:
-            generic = _generic.decode(events[-1])
+            generic = _generic.decode(last)
             generic["choices"][0]["delta"][channel] = released
             generic["choices"][0].pop("logprobs", None)  # they spell what the stages hold back
             self._emit(b"data: %b\n\n" % msgspec.json.encode(generic), out)
         else:
-            self._remember(events[-1])  # all of it may still become a forbidden word: it waits inside the stages
+            self._remember(last)  # all of it may still become a forbidden word: it waits inside the stages
 
     def _emit(self, data: bytes, out: list[bytes]) -> None:
         if self._lifecycle:
@@ -392,15 +417,12 @@ class Stream:
 
 
 class Alike(NamedTuple):
-    """How an event began and ended that did nothing but add text to the content. The next ones are mostly the same but
-    for their text, and then the text is all that must be read of them. `least` is the length of both, in bytes.
+    """How an event began and ended, as it is sent, that did nothing but add text to the content. The next ones are
+    mostly the same but for their text, and then the text is all that must be read of them.
     """
 
     begin: bytes
     end: bytes
-    least: int
-    start: int
-    stop: int
 
     @classmethod
     def of(cls, event: bytes, text: str) -> Alike | None:
@@ -417,27 +439,47 @@ class Alike(NamedTuple):
         end = start + 1 + len(read)
         if event[start : end + 1] != b'"%b"' % read or event.find(_CONTENT, end) >= 0:
             return None
-        return cls(event[: start + 1], event[end:], len(event) - len(read), start + 1, end - len(event))
+        return cls(b"data: %b" % event[: start + 1], event[end:] + _BLANK)
 
-    def text(self, event: bytes) -> str:
-        """The text of an event that is alike; "" where it is not, or where its text must be read well: what holds
-        neither quote nor backslash nor control character is one JSON string as it stands (RFC 8259, 7)."""
-        begin, end, least, start, stop = self
-        if len(event) <= least or not event.startswith(begin) or not event.endswith(end):
-            return ""
-        read = event[start:stop]
-        if _QUOTE in read or _BACKSLASH in read:
-            return ""
+    def many(self, read: bytes) -> tuple[list[str], int, bytes]:
+        """The texts of the events that are alike from the first byte of `read` on, their bytes, the last's data.
+
+        None are read where one of them is not what it seems: then each must be read well. Between the quotes stands
+        one JSON string (RFC 8259, 7) exactly when it can be read as one.
+        """
+        begin, end = self
+        if not read.startswith(begin):
+            return _NONE
+        texts = read[len(begin) :].split(end + begin)
+        stop = texts[-1].find(end)
+        if stop < 0:
+            texts.pop()  # the rest of it comes with the next read
+        else:
+            texts[-1] = texts[-1][:stop]
+        joined = b"".join(texts)
         try:
-            text = read.decode()
-        except UnicodeDecodeError:
-            return ""
-        return text if text.isprintable() else ""
+            if _QUOTE in joined or _BACKSLASH in joined or not joined.decode().isprintable():
+                pieces = [_string(b'"%b"' % text) for text in texts]
+            else:
+                pieces = list(map(bytes.decode, texts))
+        except (UnicodeDecodeError, msgspec.DecodeError):
+            return _NONE
+        if not joined:
+            return _NONE
+        size = len(texts) * (len(begin) + len(end)) + len(joined)
+        return pieces, size, b"%b%b%b" % (begin[len(_DATA) :], texts[-1], end[: -len(_BLANK)])
 
 
+_string = msgspec.json.Decoder(str).decode
 _CONTENT = b'"content":'
 _QUOTE, _BACKSLASH = b'"\\'
+_DATA, _BLANK = b"data: ", b"\n\n"
+_NONE: tuple[list[str], int, bytes] = ([], 0, b"")
 _LEARNS = 8  # times that a stream's events are learned: where each is another, learning is in vain
+
+
+def _framed(events: list[bytes]) -> bytes:
+    return b"data: %b\n\n" % b"\n\ndata: ".join(events)
 
 
 def plain_text(chunk: Chunk) -> tuple[str, str]:

@@ -342,8 +342,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
 )
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(("compact", "spaced")), st.booleans())
-def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
+@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(("compact", "spaced")), st.booleans(), st.data())
+def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped, data):
     separators = (",", ":") if style == "compact" else (", ", ": ")
     events = [
         json.dumps(
@@ -352,14 +352,19 @@ def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
         ).encode()
         for text in texts
     ]  # fmt: skip
-    alike = None
-    for sent, text in zip(events, texts, strict=True):
-        if alike is not None:
-            assert alike.text(sent) in ("", text)
-        if text:
-            alike = Alike.of(sent, text) or alike
-            if alike is not None and text.isprintable() and not escaped and not set(text) & set('"\\'):
-                assert alike.text(sent) == text
+    raw = b"".join(b"data: %b\n\n" % each for each in events)
+    alike = next(filter(None, map(Alike.of, events, texts)), None)
+    if alike is not None and any(texts):
+        assert alike.many(raw) == (texts, len(raw), events[-1])
+        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
+
+    reads = cut(data, raw + ending())
+    one_by_one = Talk()
+    one_by_one.stream._learns = 0
+    assert one_by_one.say(*reads).hear().events == Talk().say(*reads).hear().events
+
+
+GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\n\n'
 
 
 @pytest.mark.parametrize(
@@ -369,6 +374,7 @@ def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
         b'{"choices":[{"delta":{"content":"a","content":"b"},"finish_reason":null}]}',
         b'{"choices":[{"delta":{"content":"\xff"},"finish_reason":null}]}',
         b'{"choices":[{"delta":{"content":"a\x01"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"a\\"},"finish_reason":null}]}',
         b'{"choices":[{"delta":{"content":""},"finish_reason":null}]}',
         b'{"choices":[{"delta":{"content":"',
         b'"},"finish_reason":null}]}',
@@ -378,8 +384,11 @@ def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped):
 )
 def test_what_only_looks_alike_is_read_well(event):
     alike = Alike.of(b'{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}', "Hi")
-    assert alike.text(b'{"choices":[{"delta":{"content":"there"},"finish_reason":null}]}') == "there"
-    assert alike.text(event) == ""
+    assert alike.many(GOOD) == (["there"], len(GOOD), GOOD[6:-2])
+    assert alike.many(b"data: %b\n\n" % event)[0] == []
+    assert alike.many(b"event: x\n" + GOOD)[0] == []
+    if b'""' not in event:
+        assert alike.many(b"%bdata: %b\n\n" % (GOOD, event))[0] in ([], ["there"])
 
 
 def test_an_event_that_holds_the_word_twice_teaches_nothing():
