@@ -127,6 +127,8 @@ class Door(asyncio.Protocol):
         self._doors.open.discard(self)
         self.deadline = _NEVER
         self._pending = b""
+        if self._seen is not None:
+            self._seen.forget()
         if self.task is not None and self.outlives:
             self.transport = _Nowhere()
             if self.reader is not None:
@@ -214,8 +216,10 @@ class Door(asyncio.Protocol):
         request = parse_head(data[: end + 4])
         self._request = request
         if request.length:
-            self._check_length(request)
+            if self._seen is not None:
+                self._seen.forget()
             self._seen = request.seen
+            self._check_length(request)
         elif b"transfer-encoding" in request.headers:
             self._chunked = Dechunker(self._doors.body_limit(request.path))
         if request.length or self._chunked is not None:

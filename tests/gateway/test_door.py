@@ -318,6 +318,21 @@ def test_a_caller_who_leaves_cancels_its_task():
     assert not house.doors.open
 
 
+@pytest.mark.parametrize(
+    "last", [None, HEAD.replace(b"localhost", b"another") + b"hello"], ids=["gone", "another head"]
+)
+def test_a_head_that_is_not_shown_again_is_freed_without_the_collector(last):
+    house = House().say(HEAD + b"hello")
+    house.door.finish(keep_alive=True)
+    seen = house.seen[0].seen
+    assert seen.again(HEAD + b"hello").seen is seen
+    if last is None:
+        house.door.connection_lost(None)
+    else:
+        house.say(last)
+    assert seen.again(HEAD + b"hello").seen is None
+
+
 def test_a_half_closed_caller_still_gets_its_answer():
     house = House().say(HEAD + b"hello")
     assert house.door.eof_received() is True
