@@ -23,7 +23,7 @@ from isthmus.core.decision import Plan, RouteSkipped
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Attempt, Before, Exchange, Spent
 from isthmus.core.wire import Message
-from isthmus.gateway import spent
+from isthmus.gateway import judged, spent
 from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door
 from isthmus.gateway.failed import Broke, RouteFailed, failed, judge
@@ -219,6 +219,8 @@ async def carry(c: Corridor, ex: Exchange, plan: Plan, stream: Stream, door: Doo
         word = error.word
     finally:
         c.pool.release(route, connection)
+    if ex.judged is not None:
+        await judged.settle(stream, door, got)
     if stream.done and stream.failure is None:
         return ""
     if not ex.heard and (stream.failure is None or stream.failure.row.type == "upstream_error"):

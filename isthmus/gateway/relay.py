@@ -21,7 +21,7 @@ from isthmus.core.decision import Decision, Plan, Route, RouteSkipped
 from isthmus.core.errors import TABLE, Refusal
 from isthmus.core.exchange import Attempt, Caller, Exchange, Spent
 from isthmus.core.wire import decode_ask
-from isthmus.gateway import answer, spent
+from isthmus.gateway import answer, judged, spent
 from isthmus.gateway.asked import Asked, Standing
 from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door, answer_bytes, refusal_bytes
@@ -125,6 +125,7 @@ async def relay(c: Corridor, request: Request, door: Door, voice: Voice | None =
     except asyncio.CancelledError:
         if ex is not None:
             ex.outcome = "aborted"  # the caller left, or this worker is going down
+            judged.drop(ex)
         door.late = None
         told = True
         raise
@@ -329,7 +330,11 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     body = dialect.write_body(ex, route)
     ex.dropped = dropped(way, ex, route)
     wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
-    got, stream = await c.fleets.get(route.host, send)(c, ex, plan, wire, request, door, voice)
+    sender = c.fleets.get(route.host, send)
+    if ex.judged is None:
+        got, stream = await sender(c, ex, plan, wire, request, door, voice)
+    else:
+        got, stream = await judged.send(sender, c, ex, plan, wire, request, door, voice)
     if stream is not None and ex.usage is None and stream.committed:
         at_once = stream.failure is not None and stream.failure.code == "stream_ended"
         await spent.settle(ex, c.quota.prices, spent.AT_ONCE_S if at_once else None)
@@ -398,7 +403,8 @@ async def send(
 def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door, voice: Voice | None) -> Stream:
     """The stream of one attempt, in the words of the route's dialect and of the caller's wire."""
     way = c.ways[plan.route.name]
-    stream = Stream(ex, plan, door, way.dialect, c.clock.monotonic, chunked=request.version == "1.1")
+    kind = Stream if ex.judged is None else judged.JudgedStream
+    stream = kind(ex, plan, door, way.dialect, c.clock.monotonic, chunked=request.version == "1.1")
     c.live.add(stream)
     if way.reader is not None:
         stream.reader = way.reader(plan.route)

@@ -44,6 +44,11 @@ class Cutter:
         self._size = 0
         self._channel = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text in the piece yet."""
+        return not self._size
+
     def ends_before(self, channel: str, text: str) -> bool:
         """Whether the piece ends before this text."""
         size = self._size
