@@ -50,6 +50,7 @@ class Hearing:
         Raises Refusal answer_not_judged.
         """
         texts = self._seen(ex, piece)
+        judges.note(ex, NAME)
         for judged in self._judges:
             found = await judges.verdicts(judged, self._house, texts, answer=True)
             if found is None:
@@ -111,7 +112,6 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
         may = [judged for judged in judges.chosen(ex, guard, "answer") if _may(ex, judged, house, strict=strict)]
         if may:
             ex.judged = Hearing(guard, may, house, strict=strict)
-            judges.note(ex, NAME)
 
     return Stage(NAME, on_request=on_request, on_response=_say)
 

@@ -106,7 +106,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._size = 0
-        self._framed = self._complete = self._closed = False
+        self._framed = self._complete = self._keep = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self.began = False
 
@@ -156,7 +156,7 @@ class _Connection(asyncio.Protocol):
         if self._size > LARGEST:
             self._fail("an answer that is too long")
         elif self._complete:
-            self._tell(keep=self._parser.should_keep_alive())
+            self._tell(keep=self._keep)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
@@ -167,6 +167,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = self._parser.get_status_code() >= _OK  # others are interim (RFC 9110, 15.2)
+        self._keep = self._parser.should_keep_alive()  # llhttp forgets the framing with the next byte
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
