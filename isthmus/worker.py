@@ -36,7 +36,7 @@ from isthmus.gateway.relay import Corridor
 from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.ledger.accounts import Accounts
-from isthmus.partners.tokenizers import counter, families
+from isthmus.partners.tokenizers import at_hand, counter, families
 from isthmus.routing.picker import Picker
 from isthmus.routing.probe import FLEET_HOST
 from isthmus.web.public import public_app
@@ -44,6 +44,7 @@ from isthmus.web.public import public_app
 SWEEP_SECONDS = 0.25
 DRAIN_SECONDS = 30.0
 BREAKS, MINUTE = 5, 60.0
+SETTLE_SECONDS = 60.0
 SEND_BUFFER = 64 << 10  # bytes of an answer that the kernel takes ahead of a caller (socket(7): it doubles them)
 
 
@@ -51,6 +52,7 @@ def main() -> None:
     """Run one worker until it is told to end."""
     path = Path(sys.argv[1])
     forbid_core_dumps()
+    memory.share_arena()
     uvloop.run(run(read_settings(path), path))
 
 
@@ -93,6 +95,7 @@ async def run(settings: Settings, path: Path) -> None:
         "warm": lambda: warm_the_rest(corridor, Path(settings.home) / "cache"),
         "quota": corridor.quota.keep,
         "room": service.admission.keep,
+        "memory": keep_small,
         "batches": lambda: work_off(batches, folder, service, corridor),
     }
     if settings.fleet:
@@ -210,6 +213,13 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+async def keep_small() -> None:
+    """Now and then, give back what a busy time took and a quiet one does not need; beside the loop: callers wait."""
+    while True:
+        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.get_running_loop().run_in_executor(None, memory.settle)
+
+
 async def warm_the_rest(corridor: Corridor, cache: Path) -> None:
     """Compile other regions while requests are served already, and have the vocabularies ready of the partners that are
     asked in earnest: a stream that breaks off has its tokens counted, and the first would wait a second or two.
@@ -219,8 +229,17 @@ async def warm_the_rest(corridor: Corridor, cache: Path) -> None:
     prices = corridor.quota.prices
     asked = {name for name, route in corridor.table.routes.items() if not route.rehearsal}
     for family in sorted({prices[name].tokenizer for name in asked & prices.keys()} & families().keys()):
+        if not await loop.run_in_executor(None, at_hand, family, cache):
+            await make_vocabulary(family, cache)
         await loop.run_in_executor(None, counter, family, cache)
     settle_memory()
+
+
+async def make_vocabulary(family: str, cache: Path) -> None:
+    """In a process of its own: making it takes tens of MiB, and what is made here leaves holes that never close."""
+    module = "isthmus.partners.tokenizers"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", module, family, str(cache))
+    await child.wait()
 
 
 def unix_listener(path: Path) -> socket.socket | None:

@@ -257,6 +257,25 @@ def test_law_is_read_anew_when_told_and_a_broken_file_is_named_without_ending_an
     assert json.loads(capsys.readouterr().err)["reason"] == "operator.toml: mode is a word"
 
 
+def test_what_a_busy_time_took_is_given_back_now_and_then(monkeypatch):
+    settled = Counted()
+    monkeypatch.setattr(worker, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(worker.memory, "settle", settled.sweep)
+
+    async def live():
+        keeping = asyncio.ensure_future(worker.keep_small())
+        await soon(lambda: not settled.open)
+        keeping.cancel()
+
+    asyncio.run(live())
+
+
+def test_a_vocabulary_is_made_in_a_process_of_its_own(tmp_path):
+    pytest.importorskip("regex")
+    asyncio.run(worker.make_vocabulary("qwen", tmp_path))
+    assert worker.at_hand("qwen", tmp_path)
+
+
 def test_a_worker_runs_with_the_settings_of_its_file(monkeypatch, tmp_path):
     path = tmp_path / "w0.json"
     path.write_bytes(msgspec.json.encode(SETTINGS))

@@ -19,6 +19,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import sys
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,6 +36,9 @@ from isthmus.partners.merges import Merges
 DATA = Path(__file__).parent / "tokenizers"
 SCHEMA = "isthmus.tokenizer/1"
 LONGEST = 32_768  # characters that are cut as one text: a longer one is counted in pieces
+_SHORT = 48  # characters of a text that is remembered
+_REMEMBERED = 4_096
+_BLANKS = r" \t-\r"  # the ASCII of \s as vocabularies mean it (White_Space); Python's own counts four more
 
 
 class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,14 +92,34 @@ def load(folder: Path) -> dict[str, Family]:
     return found
 
 
+class _Known(dict[str, int]):
+    """A function of short texts, remembered for those met lately: found in C, worked out in Python."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Callable[[str], int]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, text: str) -> int:
+        found = self._of(text)
+        if len(text) <= _SHORT:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = found
+        return found
+
+
 class Counter:
     """Counts as a family's models do."""
 
     def __init__(self, family: Family, vocabulary: Vocabulary, merges: Merges) -> None:
         self._template = family.template
         self._vocabulary = vocabulary
-        self._merges = merges
         self._signs = re.compile("|".join(map(re.escape, family.template.special)) or r"(?!)")
+        self._cut_ascii = re.compile(for_ascii(vocabulary.pattern)).findall
+        self._piece = _Known(lambda piece: merges.tokens(piece.encode())).__getitem__
+        self._event = _Known(self.text).__getitem__
 
     @cached_property
     def _cut(self) -> Callable[[str], list[str]]:
@@ -107,14 +131,19 @@ class Counter:
 
     def text(self, text: str) -> int:
         """Tokens of a text in which no sign is special: what was said."""
+        cut: Callable[[str], list[str]] = self._cut_ascii
         if not text.isascii():
+            cut = self._cut
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
             if self._vocabulary.normal:
                 text = unicodedata.normalize("NFC", text)
-        tokens, cut = self._merges.tokens, self._cut
-        return sum(
-            tokens(piece.encode()) for at in range(0, len(text), LONGEST) for piece in cut(text[at : at + LONGEST])
-        )
+        if len(text) <= LONGEST:
+            return sum(map(self._piece, cut(text)))
+        return sum(sum(map(self._piece, cut(text[at : at + LONGEST]))) for at in range(0, len(text), LONGEST))
+
+    def events(self, texts: Iterable[str]) -> int:
+        """Tokens of texts that are counted each by itself."""
+        return sum(map(self._event, texts))
 
     def question(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Tokens of a conversation as the model reads it, up to where its answer begins, or goes on: a last message of
@@ -145,7 +174,28 @@ def _content(message: Mapping[str, Any]) -> str:
     return "".join(said)
 
 
+def for_ascii(pattern: str) -> str:
+    """A vocabulary's pattern for Python's own engine, which is the faster one: the same for a text of ASCII alone."""
+    out: list[str] = []
+    inside = False  # a [class]
+    for part in re.findall(r"\\p\{\w\}|\\.|.", pattern, re.DOTALL):
+        if part.startswith(r"\p"):
+            members = "".join(re.escape(chr(at)) for at in range(128) if unicodedata.category(chr(at))[0] == part[3])
+            out.append(members if inside else f"[{members}]" if members else "(?!)")
+        elif part in (r"\s", r"\S"):
+            out.append(_BLANKS if inside else f"[{_BLANKS}]" if part == r"\s" else f"[^{_BLANKS}]")
+        else:
+            inside = part != "]" if inside else part == "["
+            out.append(part)
+    return "".join(out)
+
+
 _counters: dict[str, Counter | None] = {}
+
+
+def at_hand(family: str) -> bool:
+    """Whether the family's counter was made, or is known to be none."""
+    return family in _counters
 
 
 def counter(family: str, folder: Path | None = None) -> Counter | None:
@@ -177,10 +227,7 @@ def _table(path: Path, folder: Path | None) -> memoryview:
     """The merges of a vocabulary's file, from `folder` if they are kept there. Raises OSError, ValueError, KeyError."""
     if folder is None:
         return memoryview(merges.lay(read_ranks(path)))
-    made_of = hashlib.sha256(Path(merges.__file__).read_bytes())
-    with path.open("rb") as file:
-        made_of.update(hashlib.file_digest(file, "sha256").digest())
-    kept = folder / f"merges-{path.stem}-{made_of.hexdigest()[:16]}.bin"
+    kept = _kept(path, folder)
     found = merges.restore(kept)
     if found is not None:
         return found
@@ -190,6 +237,21 @@ def _table(path: Path, folder: Path | None) -> memoryview:
     except OSError:
         return memoryview(table)  # without a disk the next start makes it again
     return merges.restore(kept) or memoryview(table)
+
+
+def _kept(path: Path, folder: Path) -> Path:
+    """Where the merges of a vocabulary's file are kept; another file, or another way to lay them, is another name."""
+    made_of = hashlib.sha256(Path(merges.__file__).read_bytes())
+    with path.open("rb") as file:
+        made_of.update(hashlib.file_digest(file, "sha256").digest())
+    return folder / f"merges-{path.stem}-{made_of.hexdigest()[:16]}.bin"
+
+
+def at_hand(family: str, folder: Path) -> bool:
+    """Whether `counter` of the family begins at once: its vocabulary is kept in `folder`, or not installed at all."""
+    vocabulary = families()[family].vocabulary
+    path = None if vocabulary is None else _file(vocabulary)
+    return path is None or _kept(path, folder).is_file()
 
 
 def _file(vocabulary: Vocabulary) -> Path | None:
@@ -229,3 +291,7 @@ def _signs_of_bytes() -> dict[str, int]:
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}
+
+
+if __name__ == "__main__":  # python -m isthmus.partners.tokenizers FAMILY FOLDER: made here, kept for whoever serves
+    counter(sys.argv[1], Path(sys.argv[2]))

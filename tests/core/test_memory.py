@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +21,9 @@ Anonymous:             0 kB
 Anonymous:             8 kB
 55d0c0014000-55d0c0016000 rw-p 00015000 fe:00 7    /usr/lib/written.so
 Anonymous:             0 kB
-55d0c0016000-55d0c0018000 r--s 00015000 fe:00 7    /var/shared
+55d0c0016000-55d0c0018000 rw-s 00015000 fe:00 7    /var/shared
+Anonymous:             0 kB
+55d0c0018000-55d0c0019000 r--s 00000000 fe:00 7    /var/read
 Anonymous:             0 kB
 7f0000000000-7f0000001000 r-xp 00000000 00:00 0    [vdso]
 Anonymous:             0 kB
@@ -35,7 +38,11 @@ def rss_kib():
 
 
 def test_only_code_and_constants_that_nobody_has_written_are_let_go_of():
-    assert list(memory._unwritten(SMAPS)) == [(0x55D0C0000000, 0x10000), (0x55D0C0010000, 0x2000)]
+    assert list(memory._unwritten(SMAPS)) == [
+        (0x55D0C0000000, 0x10000),
+        (0x55D0C0010000, 0x2000),
+        (0x55D0C0018000, 0x1000),
+    ]
 
 
 @linux
@@ -47,6 +54,19 @@ def test_settling_makes_the_process_smaller_and_changes_nothing():
     assert rss_kib() < before - 1024
     assert held[:4] == b"kept"
     held.close()
+
+
+@linux
+def test_threads_share_one_arena():
+    code = (
+        "import ctypes, threading; from isthmus.core import memory; memory.share_arena(); libc = ctypes.CDLL(None);"
+        "libc.malloc.restype = ctypes.c_void_p; libc.malloc.argtypes = [ctypes.c_size_t]; places = [];"
+        "threads = [threading.Thread(target=lambda: places.append(libc.malloc(9000))) for _ in range(3)];"
+        "[each.start() for each in threads]; [each.join() for each in threads];"
+        "heap = next(line for line in open('/proc/self/maps') if '[heap]' in line).split()[0].split('-');"
+        "print(all(int(heap[0], 16) <= place < int(heap[1], 16) for place in places))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
 @linux
@@ -62,3 +82,4 @@ def test_elsewhere_nothing_happens(monkeypatch):
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("asked for a library"))
     memory.settle()
+    memory.share_arena()

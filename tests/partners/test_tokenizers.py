@@ -51,6 +51,27 @@ def test_any_text_has_as_many_tokens_as_its_makers_say(text):
     assert counter("qwen").text(plain) == len(QWEN.encode(plain, allowed_special=set()))
 
 
+ASCII = st.text(st.characters(max_codepoint=127)) | st.text(
+    st.sampled_from("aB'sSrRe 1-+$_\"\\\n\r\t\x0b\x1c\x1f.,!^[]")
+)
+
+
+@pytest.mark.parametrize("family", ["qwen", "deepseek"])
+@given(text=ASCII)
+def test_a_text_of_ascii_is_cut_by_pythons_own_engine_as_by_the_other(family, text):
+    found = counter(family)
+    assert found._cut_ascii(text) == found._cut(text)
+
+
+def test_what_was_counted_before_counts_the_same_again():
+    found = counter("qwen")
+    texts = [f"token{number} " for number in range(2 * tokenizers._REMEMBERED)]
+    once = [found.events([text]) for text in texts]
+    assert once == [found.text(text) for text in texts] == [found.events([text]) for text in texts]
+    assert len(found._event.__self__) <= tokenizers._REMEMBERED
+    assert found.events(texts[:9]) == sum(once[:9])
+
+
 def test_a_conversation_is_laid_out_as_the_models_template_does():
     turns = [
         {"role": "system", "content": "\nBe brief.\n\n"},
@@ -129,6 +150,15 @@ def test_what_is_made_of_a_vocabulary_is_kept_for_the_next_process(tiny, tmp_pat
     tokenizers._counters.clear()
     monkeypatch.setattr(tokenizers, "read_ranks", lambda path: pytest.fail("read again"))
     assert counter("qwen", tmp_path / "cache").text("abc") == 2
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_a_vocabulary_is_at_hand_once_it_was_made(tiny, tmp_path, monkeypatch):
+    assert not tokenizers.at_hand("qwen", tmp_path / "cache")
+    counter("qwen", tmp_path / "cache")
+    assert tokenizers.at_hand("qwen", tmp_path / "cache")
+    monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: None)
+    assert tokenizers.at_hand("qwen", tmp_path)  # not installed: there is nothing to wait for
 
 
 @pytest.mark.usefixtures("nothing_made")
