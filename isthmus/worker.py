@@ -36,7 +36,7 @@ from isthmus.gateway.relay import Corridor
 from isthmus.gateway.replicas import Replicas
 from isthmus.gateway.serve import Service, body_limit
 from isthmus.ledger.accounts import Accounts
-from isthmus.partners.tokenizers import at_hand, counter, families
+from isthmus.partners.tokenizers import counter, families, is_kept
 from isthmus.routing.picker import Picker
 from isthmus.routing.probe import FLEET_HOST
 from isthmus.web.public import public_app
@@ -229,7 +229,7 @@ async def warm_the_rest(corridor: Corridor, cache: Path) -> None:
     prices = corridor.quota.prices
     asked = {name for name, route in corridor.table.routes.items() if not route.rehearsal}
     for family in sorted({prices[name].tokenizer for name in asked & prices.keys()} & families().keys()):
-        if not await loop.run_in_executor(None, at_hand, family, cache):
+        if not await loop.run_in_executor(None, is_kept, family, cache):
             await make_vocabulary(family, cache)
         await loop.run_in_executor(None, counter, family, cache)
     settle_memory()

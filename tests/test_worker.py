@@ -273,7 +273,7 @@ def test_what_a_busy_time_took_is_given_back_now_and_then(monkeypatch):
 def test_a_vocabulary_is_made_in_a_process_of_its_own(tmp_path):
     pytest.importorskip("regex")
     asyncio.run(worker.make_vocabulary("qwen", tmp_path))
-    assert worker.at_hand("qwen", tmp_path)
+    assert worker.is_kept("qwen", tmp_path)
 
 
 def test_a_worker_runs_with_the_settings_of_its_file(monkeypatch, tmp_path):

@@ -247,7 +247,7 @@ def _kept(path: Path, folder: Path) -> Path:
     return folder / f"merges-{path.stem}-{made_of.hexdigest()[:16]}.bin"
 
 
-def at_hand(family: str, folder: Path) -> bool:
+def is_kept(family: str, folder: Path) -> bool:
     """Whether `counter` of the family begins at once: its vocabulary is kept in `folder`, or not installed at all."""
     vocabulary = families()[family].vocabulary
     path = None if vocabulary is None else _file(vocabulary)

@@ -153,12 +153,12 @@ def test_what_is_made_of_a_vocabulary_is_kept_for_the_next_process(tiny, tmp_pat
 
 
 @pytest.mark.usefixtures("nothing_made")
-def test_a_vocabulary_is_at_hand_once_it_was_made(tiny, tmp_path, monkeypatch):
-    assert not tokenizers.at_hand("qwen", tmp_path / "cache")
+def test_a_vocabulary_is_kept_once_it_was_made(tiny, tmp_path, monkeypatch):
+    assert not tokenizers.is_kept("qwen", tmp_path / "cache")
     counter("qwen", tmp_path / "cache")
-    assert tokenizers.at_hand("qwen", tmp_path / "cache")
+    assert tokenizers.is_kept("qwen", tmp_path / "cache")
     monkeypatch.setattr(tokenizers, "_file", lambda vocabulary: None)
-    assert tokenizers.at_hand("qwen", tmp_path)  # not installed: there is nothing to wait for
+    assert tokenizers.is_kept("qwen", tmp_path)  # not installed: there is nothing to wait for
 
 
 @pytest.mark.usefixtures("nothing_made")
