@@ -27,13 +27,14 @@ def always(text: str) -> bool:
     return True
 
 
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # twice, its own digits added
+_MORE = bytes.maketrans(b"0123456789", b"0123467890")  # by how much doubling a digit, and adding up, makes it more
 
 
 def luhn(text: str) -> bool:
     """ISO/IEC 7812-1 annex B, over ASCII digits."""
     signs = text.encode()
-    return (sum(signs[-1::-2] + signs[-2::-2].translate(_DOUBLED)) - 48 * len(signs)) % 10 == 0
+    # Modulo 10 a number to the base 11 is the sum of its digits.
+    return int(signs + signs[-2::-2].translate(_MORE), 11) % 10 == 0
 
 
 def is_date(year: int, month: int, day: int) -> bool:
@@ -54,20 +55,21 @@ _DAYS = frozenset(f"{month:02}{day:02}" for month in range(1, 13) for day in ran
 _CENTURIES = frozenset(("19", "20"))
 
 
-def _is_day(digits: str) -> bool:
-    """As is_date, for eight digits."""
-    if digits[4:] not in _DAYS or digits[:2] not in _CENTURIES:
-        return False
-    return digits[4:] != "0229" or is_date(int(digits[:4]), 2, 29)
-
-
 def cn_id(text: str) -> bool:
     """Mainland id of 18: province, date of birth, ISO 7064 MOD 11-2."""
-    value = (text if len(text) == 18 and text[:17].isdigit() else digits_of(text)).upper()
-    if value[:2] not in _PROVINCES or not _is_day(value[6:14]):
+    value = text if len(text) == 18 and text[:17].isdigit() else digits_of(text)
+    return len(value) == 18 and mainland(value)
+
+
+def mainland(value: str) -> bool:
+    """As cn_id, for 18 digits, or 17 and an X."""
+    if value[17] in "Xx":
+        value = value[:17] + "A"  # ten, to the base 13
+    day = value[10:14]
+    if day not in _DAYS or value[6:8] not in _CENTURIES or value[:2] not in _PROVINCES:
         return False
     # The weights are powers of two modulo 11, and so are those of a number to the base 13.
-    return "10X98765432"[2 * int(value[:17], 13) % 11] == value[17]
+    return int(value, 13) % 11 == 1 and (day != "0229" or is_date(int(value[6:10]), 2, 29))
 
 
 def cn_id15(text: str) -> bool:
@@ -103,10 +105,13 @@ _ISSUERS = _Issuers()
 
 
 def card(text: str) -> bool:
-    """A payment card by issuer range, length and Luhn."""
-    value = text if text.isdigit() else digits_of(text)
-    size = len(value)
-    return size in _ISSUERS[value[:4]] and value.count(value[0]) < size and luhn(value)
+    """A payment card by issuer range, length and Luhn. (No number of one repeated digit passes all three.)"""
+    return is_card(text if text.isdigit() else digits_of(text))
+
+
+def is_card(digits: str) -> bool:
+    """As card, for digits alone."""
+    return len(digits) in _ISSUERS[digits[:4]] and luhn(digits)
 
 
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"

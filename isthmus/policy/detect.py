@@ -1,6 +1,6 @@
 """Where the private details of a text are: one automaton asks whether any could be there, exact looks find them.
 
-`suspect` is the clean case: one pass over the bytes. `details` is exact. Digits of other widths and scripts,
+`suspect` is the clean case: one pass over the bytes. `details` is exact; `places` is the same without names. Digits of other widths and scripts,
 typographic hyphens and invisible characters are levelled first when the text holds any.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from isthmus.core.scanner import Presence
 from isthmus.policy.entities import BACK, SHAPES, Shape
-from isthmus.policy.numbers import NEAR, TRIGGER, Detail, numbers
+from isthmus.policy.numbers import NEAR, TRIGGER, Detail, Place, numbers
 
 _BLANKS = (
     rb"\xe2\x80[\x80-\xaf]", rb"\xe2\x81[\x9f-\xaf]", rb"\xef\xbb\xbf", rb"\xc2\xad", rb"\xc2\xa0", rb"\xe3\x80\x80",
@@ -63,9 +63,8 @@ _presence = Presence([*(shape.trigger for shape in SHAPES), TRIGGER, *_LEVELLED]
 
 
 def kinds(data: bytes) -> set[int]:
-    """What `data` (UTF-8) may hold, for `details`. When it is empty, there is nothing for certain."""
-    found = _presence.which(data)
-    return {index for index, _, _ in found} if found else set()
+    """What `data` (UTF-8) may hold, for `places`. When it is empty, there is nothing for certain."""
+    return {index for index, _, _ in _presence.which(data)}
 
 
 def suspect(data: bytes) -> bool:
@@ -89,53 +88,66 @@ def stretches(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def moved(found: list[Detail], by: int) -> list[Detail]:
+def moved(found: Iterable[Place], by: int) -> list[Place]:
     """`found` in a stretch, as places of the whole text."""
-    return [Detail(kind, code, start + by, end + by) for kind, code, start, end in found] if by else found
+    return [(kind, code, start + by, end + by) for kind, code, start, end in found]
 
 
-def details(text: str, present: set[int] | None = None) -> list[Detail]:
-    """The private details of `text`, in order, never overlapping: the earliest first, then the longest.
+def details(text: str) -> list[Detail]:
+    """The private details of `text`, in order, never overlapping: the earliest first, then the longest."""
+    return [Detail(*place) for place in places(text)]
 
-    `present` is what `kinds` says of it, where that was asked before.
-    """
+
+def places(text: str, present: set[int] | None = None) -> list[Place]:
+    """As `details`. `present` is what `kinds` says of the text, where that was asked before."""
     if len(text) <= STRETCH or "-----BEGIN" in text:
-        return _details(text, kinds(text.encode("utf-8", "surrogatepass")) if present is None else present)
-    return [one for start, end in stretches(text) for one in moved(details(text[start:end]), start)]
+        return _places(text, kinds(text.encode("utf-8", "surrogatepass")) if present is None else present)
+    return [one for start, end in stretches(text) for one in moved(places(text[start:end]), start)]
 
 
-def _details(text: str, present: set[int]) -> list[Detail]:
+def _places(text: str, present: set[int]) -> list[Place]:
     if not present:
         return []
     if max(present) < _ODD:
         return _chosen(text, present)
     level = text.translate(_LEVEL)
-    places = [index for index, sign in enumerate(text) for _ in _LEVEL[ord(sign)] or ""]
+    at = [index for index, sign in enumerate(text) for _ in _LEVEL[ord(sign)] or ""]
     found = _chosen(level, kinds(level.encode("utf-8", "surrogatepass")))
-    return [Detail(kind, code, places[start], places[end - 1] + 1) for kind, code, start, end in found]
+    return [(kind, code, at[start], at[end - 1] + 1) for kind, code, start, end in found]
 
 
-def _chosen(text: str, present: set[int]) -> list[Detail]:
-    proposed = numbers(text) if _NUMBERS in present else []
-    if len(present) > 1 or not proposed:
-        for index in present:
-            if index < _NUMBERS:
-                proposed.extend(_of_shape(SHAPES[index], text))
-    return apart(proposed) if len(present) > 1 or not proposed else proposed
+def _chosen(text: str, present: set[int]) -> list[Place]:
+    found: list[Place] = []
+    for index in present:
+        if index < _NUMBERS:
+            found += _of_shape(SHAPES[index], text)
+    if _NUMBERS not in present:
+        return apart(found)
+    read = numbers(text)
+    return apart(read + found) if found else read
 
 
-def apart(proposed: list[Detail]) -> list[Detail]:
-    """Of details that may overlap, those that count: the earliest first, then the longest."""
+def apart(proposed: list[Place]) -> list[Place]:
+    """Of places that may overlap, those that count: the earliest first, then the longest."""
     proposed.sort(key=_start)
-    chosen: list[Detail] = []
+    free = 0
+    for _, _, start, end in proposed:
+        if start < free:
+            return _first_and_longest(proposed)
+        free = end
+    return proposed
+
+
+def _first_and_longest(ordered: Sequence[Place]) -> list[Place]:
+    chosen: list[Place] = []
     begun = free = 0
-    for detail in proposed:
-        _, _, start, end = detail
+    for place in ordered:
+        _, _, start, end = place
         if start >= free:
-            chosen.append(detail)
+            chosen.append(place)
             begun, free = start, end
         elif start == begun and end > free:
-            chosen[-1] = detail
+            chosen[-1] = place
             free = end
     return chosen
 
@@ -143,13 +155,16 @@ def apart(proposed: list[Detail]) -> list[Detail]:
 _start = itemgetter(2)
 
 
-def _of_shape(shape: Shape, text: str) -> Iterator[Detail]:
-    for match in shape.regex.finditer(text):
+def _of_shape(shape: Shape, text: str) -> list[Place]:
+    found: list[Place] = []
+    kind, code, _, regex, check, near, back = shape
+    for match in regex.finditer(text):
         start, end = match.span()
-        if shape.back:
+        if back:
             before = text[max(0, start - BACK) : start]
-            start -= len(before) - len(before.rstrip(shape.back))
-        if shape.near is not None and shape.near.search(text, max(0, start - NEAR), start) is None:
+            start -= len(before) - len(before.rstrip(back))
+        if near is not None and near.search(text, max(0, start - NEAR), start) is None:
             continue
-        if shape.check(text[start:end]):
-            yield Detail(shape.kind, shape.code, start, end)
+        if check(text[start:end]):
+            found.append((kind, code, start, end))
+    return found

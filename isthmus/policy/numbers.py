@@ -2,18 +2,32 @@
 
 Rules of this room:
 1. A run is digits with at most two signs between them; its groups are what stands between the signs.
-2. From each group on, the longest stretch of groups that is something wins; then the search goes on behind it.
-3. A kind without a check of its own wants its usual grouping, or a word before it that names it.
-4. A stretch inside a longer run of like signs is part of that run, not a number, unless its check is strong.
+2. A run that is written as most people write it, and is what it looks like, is told at once by its outline.
+3. From each group on, the longest stretch of groups that is something wins; then the search goes on behind it.
+4. A kind without a check of its own wants its usual grouping, or a word before it that names it.
+5. A stretch inside a longer run of like signs is part of that run, not a number, unless its check is strong.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import NamedTuple
 
-from isthmus.policy.checks import aadhaar, card, cn_id, cn_id15, jp_mynumber, kr_rrn, ssn, us_phone, uscc
+from isthmus.policy.checks import (
+    aadhaar,
+    card,
+    cn_id,
+    cn_id15,
+    is_card,
+    jp_mynumber,
+    kr_rrn,
+    mainland,
+    ssn,
+    us_phone,
+    uscc,
+)
 
 
 class Detail(NamedTuple):
@@ -25,15 +39,15 @@ class Detail(NamedTuple):
     end: int
 
 
+Place = tuple[str, str, int, int]  # a Detail without its names, which cost more than all the rest of finding it
+
+
 # What must be in the bytes before this file looks at all: seven digits that could be one number.
 TRIGGER = rb"[0-9](?:[ .()/-]{0,2}[0-9]){6}"
 NEAR = 24  # characters before a number in which its naming word must stand
 
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
-_run = _RUN.match
-_ZERO = ord("0")
-_DIGITS = bytes(_ZERO if chr(byte).isdigit() and byte < 0x80 else 0x20 for byte in range(256))
 _MOST_DIGITS = 19
 _CODE_SIZE = 18  # of a unified social credit code; here only those of 17 digits and an X
 _LISTING = 24  # groups in a run beyond which it is a list: there only whole groups and strong checks count
@@ -49,11 +63,52 @@ _PHONE = re.compile(
 _DATE_SHAPES = ((4, 2, 2), (4, 1, 2), (4, 2, 1), (2, 2, 4))
 
 
-# A whole run written as most people write it; what is not here, or fails its check, is looked at group by group.
-_MOBILE = "1[3-9][0-9](?:[ -][0-9]{4}){2}"
-_IDENTITY = "[1-9][0-9]{5}[ -]?(?:19|20)[0-9]{6}[ -]?[0-9]{3}[0-9Xx]"
-_FOURS = "[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{3})?"
-_USUAL = re.compile(f"(?P<mobile>{_MOBILE})|(?P<identity>{_IDENTITY})|(?P<fours>{_FOURS})")
+def _outline(byte: int) -> int:
+    """A digit is 0, an x is X, any other letter a; signs of numbers stay, and all else is a question mark."""
+    sign = chr(byte)
+    if sign in "+ .()-":
+        return byte
+    return ord("0" if sign.isdigit() else "X" if sign in "Xx" else "a" if sign.isalpha() else "?")
+
+
+_OUTLINE = bytes(map(_outline, range(0x80))) + b"?" * 0x80
+_PLUS = ord("+")
+# A run, or several, in an outline: begins with one sign, because that is looked for quickly.
+_WHERE = re.compile(rb"0[0 .()-]{5,}0(?:[ -]?X(?![0Xa]))?")
+_FROM_ABROAD = re.compile(rb"0+(?:[ -]{1,2}0+)*")
+
+
+def _outlines(*parts: str) -> list[bytes]:
+    """Outlines of a number in `parts`; "-" among them is a hyphen or a space, "~" may be nothing, too."""
+    ways = [{"-": "- ", "~": ("", "-", " ")}.get(part, (part,)) for part in parts]
+    return ["".join(way).encode() for way in product(*ways)]
+
+
+def _is_mobile(text: str, start: int, end: int) -> bool:
+    del end
+    return text[start] == "1" and text[start + 1] > "2"
+
+
+def _whole(check: Callable[[str], bool]) -> Callable[[str, int, int], bool]:
+    return lambda text, start, end: check(text[start:end])
+
+
+def _grouped(check: Callable[[str], bool]) -> Callable[[str, int, int], bool]:
+    """`check` of digits with hyphens and spaces between."""
+    return lambda text, start, end: check(text[start:end].replace(" ", "").replace("-", ""))
+
+
+_FOURS = ("0000", "-", "0000", "-", "0000", "-", "0000")
+# Rule 2: outline -> kind, code, check of a place. Whose check fails, and what is not here, is looked at group by group.
+_USUAL: dict[bytes, tuple[str, str, Callable[[str, int, int], bool]]] = {
+    **dict.fromkeys(_outlines("0" * 11), ("cn_mobile", "TELE", _is_mobile)),
+    **dict.fromkeys(_outlines("000", "-", "0000", "-", "0000"), ("cn_mobile", "TELE", _is_mobile)),
+    **dict.fromkeys(_outlines("000000", "~", "00000000", "~", "0000"), ("cn_id", "IDNO", _grouped(mainland))),
+    **dict.fromkeys(_outlines("000000", "~", "00000000", "~", "000X"), ("cn_id", "IDNO", _grouped(mainland))),
+    **dict.fromkeys(_outlines("0" * 18) + _outlines("0" * 17 + "X"), ("cn_id", "IDNO", _whole(mainland))),
+    **dict.fromkeys(_outlines(*_FOURS) + _outlines(*_FOURS, "~", "000"), ("card", "CARD", _grouped(is_card))),
+    **dict.fromkeys(_outlines("0" * 16) + _outlines("0" * 19), ("card", "CARD", _whole(is_card))),
+}
 _ABROAD = frozenset((8, 9, 10, 11, 12, 14))  # digits after a plus that nothing else has
 
 
@@ -95,63 +150,52 @@ _DOTS = frozenset((".",))
 _AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 
 
-def numbers(text: str) -> list[Detail]:
+def numbers(text: str) -> list[Place]:
     """Private numbers of `text` in order, never overlapping."""
-    found: list[Detail] = []
-    begins = text.encode("ascii", "replace").translate(_DIGITS).find  # a place here is a place in `text`
-    end = 0
-    while True:
-        start = begins(_ZERO, end)
-        if start < 0:
-            return found
-        run = _run(text, start)
-        assert run is not None
-        end = run.end()
-        size = end - start
-        if size < 7:
-            continue
-        digits = run[0]
-        plus = start > 0 and text[start - 1] == "+"
-        if plus or not digits.isdigit():
-            usual = _usual(digits, start, end, plus=plus)
-            if usual is None:
-                found.extend(_in_run(text, start, end))
-            else:
-                found.append(usual)
-        elif size == 11 and digits[0] == "1" and digits[1] > "2":
-            found.append(_made(Detail, ("cn_mobile", "TELE", start, end)))
-        elif size > 15:
-            if size == 18 and cn_id(digits):
-                found.append(_made(Detail, ("cn_id", "IDNO", start, end)))
-            elif size < 20 and card(digits):
-                found.append(_made(Detail, ("card", "CARD", start, end)))
-        elif size in _KINDS:
-            stretch = _Stretch(digits, (size,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
-            for kind, code, fits in _KINDS[size]:
-                if fits(stretch):
-                    found.append(Detail(kind, code, start, end))
-                    break
+    drawn = text.encode("ascii", "replace").translate(_OUTLINE)  # a place here is a place in `text`
+    return _numbers(text, drawn, 0, len(drawn))
 
 
-_made = tuple.__new__  # what Detail(...) does, without its detour: a dense text makes many
+def _numbers(text: str, drawn: bytes, first: int, final: int) -> list[Place]:
+    found: list[Place] = []
+    for where in _WHERE.finditer(drawn, first, final):
+        outline = where[0]
+        start = where.start()
+        end = start + len(outline)
+        if start and drawn[start - 1] == _PLUS:
+            if _is_from_abroad(outline, text[start]):
+                found.append(("phone", "TELE", start - 1, end))
+                continue
+        else:
+            usual = _USUAL.get(outline)
+            if usual is not None:
+                kind, code, fits = usual
+                if fits(text, start, end):
+                    found.append((kind, code, start, end))
+                    continue
+        found += _looked_at_well(text, drawn, start, end)
+    return found
 
 
-def _usual(run: str, start: int, end: int, *, plus: bool) -> Detail | None:
-    """What the whole run is, when it is written in the usual way; None when that must be looked at well."""
-    digits = run.replace(" ", "").replace("-", "")
-    if plus:
-        size = len(digits)
-        if digits.isdigit() and size in _ABROAD and (digits[0] != "1" or size == 11):
-            return _made(Detail, ("phone", "TELE", start - 1, end))
-        return None
-    match = _USUAL.fullmatch(run)
-    if match is None:
-        return None
-    if match.lastgroup == "mobile":
-        return _made(Detail, ("cn_mobile", "TELE", start, end))
-    if match.lastgroup == "identity":
-        return _made(Detail, ("cn_id", "IDNO", start, end)) if cn_id(digits.upper()) else None
-    return _made(Detail, ("card", "CARD", start, end)) if card(digits) else None
+def _is_from_abroad(outline: bytes, first: str) -> bool:
+    """Whether what follows a plus, and begins with the digit `first`, is the number of a telephone and nothing else."""
+    digits = outline.count(b"0")
+    return digits in _ABROAD and (first != "1" or digits == 11) and _FROM_ABROAD.fullmatch(outline) is not None
+
+
+def _looked_at_well(text: str, drawn: bytes, start: int, end: int) -> list[Place]:
+    runs = [run.span() for run in _RUN.finditer(text, start, end)]
+    if len(runs) > 1:
+        return [one for run in runs for one in _numbers(text, drawn, *run)]
+    digits = text[start:end]
+    if not digits.isdigit() or text[start - 1 : start] == "+":
+        return list(_in_run(text, start, end))
+    size = end - start
+    stretch = _Stretch(digits, (size,), _NO_SIGNS, plus=False, text=text, at=start, inside=False)
+    for kind, code, fits in _KINDS.get(size, ()):
+        if fits(stretch):
+            return [(kind, code, start, end)]
+    return []
 
 
 def _joins(text: str, start: int) -> bool:
@@ -159,9 +203,9 @@ def _joins(text: str, start: int) -> bool:
     return start > 0 and text[start - 1].isascii() and text[start - 1].isalpha()
 
 
-def _in_run(text: str, start: int, end: int) -> Iterator[Detail]:
+def _in_run(text: str, start: int, end: int) -> Iterator[Place]:
     if end - start == _CODE_SIZE and text[end - 1] in "Xx" and not _joins(text, start) and uscc(text[start:end]):
-        yield Detail("uscc", "CODE", start, end)
+        yield "uscc", "CODE", start, end
         return
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     has_x = text[end - 1] in "Xx"
@@ -200,13 +244,13 @@ def _stretches(groups: list[tuple[int, int]], first: int, most: int) -> list[tup
     return found
 
 
-def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail: int) -> Detail | None:
+def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail: int) -> Place | None:
     """What the groups from `first` to `final` are, or None."""
     start = groups[first][0]
     digits = "".join([text[left:right] for left, right in groups[first : final + 1]])
     if tail != groups[final][1]:
         if len(digits) == 17 and cn_id(digits + "X"):
-            return Detail("cn_id", "IDNO", start, tail)
+            return "cn_id", "IDNO", start, tail
         tail = groups[final][1]
     kinds = _KINDS.get(len(digits))
     if kinds is None or (len(digits) > 15 and not (card(digits) or (len(digits) == 18 and cn_id(digits)))):
@@ -226,7 +270,7 @@ def _name(text: str, groups: list[tuple[int, int]], first: int, final: int, tail
                 start = text.rfind("+", 0, start)
             if text[start - 1 : start] == "(" and text[start:tail].count(")") > text[start:tail].count("("):
                 start -= 1
-            return Detail(kind, code, start, tail)
+            return kind, code, start, tail
     return None
 
 

@@ -71,6 +71,8 @@ def alone(source: bytes, texts: Iterable[str], change: Callable[[str], str]) -> 
 
 def fields(asked: Mapping[str, msgspec.Raw], change: Change) -> dict[str, msgspec.Raw]:
     """Those other fields of a request that changed. Fields of numbers alone, and the model's name, are passed over."""
+    if _NUMBERS.issuperset(asked):
+        return {}
     changed = {}
     for name, raw in asked.items():
         if name in _NUMBERS:

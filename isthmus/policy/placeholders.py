@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from isthmus.core.secret import Withheld
+from isthmus.policy.numbers import Place
 
 SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every single change and swap
 LENGTH = 15
 _BEGUN = re.compile(r"\[?((?:[A-Z]{4}-[0-9B-Z]{1,8}|[A-Z]{0,4}-?))\Z")
 _OPEN = frozenset("[-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # what a placeholder that is not whole may end with
-_AHEAD = 256
 _SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
-
 
 _VALUE = {sign: value for value, sign in enumerate(SIGNS)}
 _DROPPED = bytes(range(248, 256))  # 248 is 8 times 31: of what is left each sign is as likely as any other
@@ -32,26 +31,7 @@ _WRITTEN = bytes(ord(SIGNS[byte % 31]) for byte in range(256))
 _WEIGHTS = range(7, 14)
 _WEIGHED = [bytes(weight * byte % 31 for byte in range(256)) for weight in _WEIGHTS]
 
-_drawn: list[tuple[str, int]] = []  # bodies and their weighted sums, drawn ahead: one draw costs as much as hundreds
 
-
-def _chance() -> tuple[str, int]:
-    """Seven signs that nobody can foresee, given out once, and their weighted sum."""
-    while not _drawn:
-        numbers = os.urandom(7 * _AHEAD).translate(None, _DROPPED)
-        size = len(numbers) // 7
-        # One addition for all bodies at once: seven numbers below 31 fit into a byte.
-        columns = (numbers[place : 7 * size : 7].translate(table) for place, table in enumerate(_WEIGHED))
-        sums = sum(map(int.from_bytes, columns)).to_bytes(size)
-        signs = numbers.translate(_WRITTEN).decode()
-        _drawn.extend(zip(map("".join, zip(*[iter(signs)] * 7, strict=False)), sums, strict=False))
-    return _drawn.pop()
-
-
-os.register_at_fork(after_in_child=_drawn.clear)  # a child draws its own
-
-
-@cache
 def _code_sum(code: str) -> int:
     return sum(weight * ord(sign) for weight, sign in enumerate(code, 2))
 
@@ -59,6 +39,37 @@ def _code_sum(code: str) -> int:
 def check_sign(code: str, body: str) -> str:
     """The weighted sum modulo 31 of type and body: any single change, and any swap of neighbours, changes it."""
     return SIGNS[(_code_sum(code) + sum(weight * _VALUE[sign] for weight, sign in enumerate(body, _WEIGHTS[0]))) % 31]
+
+
+_AHEAD = 64
+_stock: dict[str, list[str]] = {}  # by type, made ahead: one alone costs as much as dozens
+
+
+def _fresh(code: str) -> str:
+    """A placeholder that nobody can foresee, given out once."""
+    stock = _stock.setdefault(code, [])
+    while not stock:
+        numbers = os.urandom(7 * _AHEAD).translate(None, _DROPPED)
+        count = len(numbers) // 7
+        columns = [numbers[place : 7 * count : 7] for place in range(7)]
+        # One addition for all checks at once: seven numbers below 31 fit into a byte.
+        weighed = (column.translate(table) for column, table in zip(columns, _WEIGHED, strict=True))
+        sums = sum(map(int.from_bytes, weighed)).to_bytes(count)
+        rows = bytearray(f"[{code}-{'':8}]\n".encode() * count)
+        for place, column in enumerate(columns, 6):
+            rows[place :: LENGTH + 1] = column.translate(_WRITTEN)
+        rows[13 :: LENGTH + 1] = sums.translate(_checks(code))
+        stock += rows.decode().split("\n")[:-1]
+    return stock.pop()
+
+
+@cache
+def _checks(code: str) -> bytes:
+    """The check sign of a placeholder of this type, for each sum of what follows the type."""
+    return bytes(ord(SIGNS[(_code_sum(code) + total) % 31]) for total in range(256))
+
+
+os.register_at_fork(after_in_child=_stock.clear)  # a child draws its own
 
 
 def is_whole(text: str) -> bool:
@@ -93,32 +104,44 @@ class Placeholders(Withheld):
         """The map of an earlier exchange, from what `originals` gave: for benchmarks that ask a model once."""
         made = cls()
         for placeholder, value in originals.items():
-            code, body = placeholder[1:5], placeholder[1:-1]
-            made._of[code, value] = placeholder
-            made._values[body] = value
+            made._of[placeholder[1:5], value] = placeholder
+            made._values[placeholder] = value
         return made
 
     def originals(self) -> dict[str, str]:
         """Placeholder -> what it stands for."""
-        return {f"[{body}]": value for body, value in self._values.items()}
+        return dict(self._values)
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
-        return self._of.get((code, value)) or self._make(code, value)
+        return self.masked(value, [("", code, 0, len(value))], {})
 
-    def name_for(self, code: str, value: str) -> str:
-        """The same without brackets, where only letters, digits and hyphens may stand."""
-        return self.stand_in(code, value)[1:-1]
+    def masked(self, text: str, found: Iterable[Place], kinds: dict[str, str], *, bare: bool = False) -> str:
+        """`text` with a placeholder for each of `found`, which are in order and apart; `kinds` learns what kind it is.
 
-    def _make(self, code: str, value: str) -> str:
-        while True:
-            signs, total = _drawn.pop() if _drawn else _chance()
-            body = f"{code}-{signs}{SIGNS[(_code_sum(code) + total) % 31]}"
-            if body not in self._values:
-                break
-        self._values[body] = value
-        made = self._of[code, value] = f"[{body}]"
-        return made
+        `bare`: without brackets, where only letters, digits and hyphens may stand.
+        """
+        of, values = self._of, self._values
+        out: list[str] = []
+        add = out.append
+        at = 0
+        for kind, code, start, end in found:
+            value = text[start:end]
+            key = (code, value)
+            one = of.get(key)
+            if one is None:
+                stock = _stock.get(code)
+                one = stock.pop() if stock else _fresh(code)
+                while one in values:
+                    one = _fresh(code)
+                values[one] = value
+                of[key] = one
+            kinds[one] = kind
+            add(text[at:start])
+            add(one[1:-1] if bare else one)
+            at = end
+        add(text[at:])
+        return "".join(out)
 
     def _shapes(self) -> None:
         """What a text of this map's types begins and ends with; made when an answer comes."""
@@ -154,20 +177,20 @@ class Placeholders(Withheld):
             self._shapes()
         for begin in self._begins:
             self._begun += text.count(begin)
-        if len(text) == LENGTH and text[0] == "[":  # a stream mostly lets go of one alone
-            value = self._values.get(text[1:-1])
-            return text if value is None else self._original(text[1:-1], value, escape=escape)
+        values = self._values
+        if text in values:  # a stream mostly lets go of one alone
+            return self._original(text, escape=escape)
 
         def original(match: re.Match[str]) -> str:
-            body = match[1] or match[2]
-            value = self._values.get(body)
-            return match[0] if value is None else self._original(body, value, escape=escape)
+            one = f"[{match[1] or match[2]}]"
+            return self._original(one, escape=escape) if one in values else match[0]
 
         return _SHAPE.sub(original, text)
 
-    def _original(self, body: str, value: str, *, escape: bool) -> str:
+    def _original(self, placeholder: str, *, escape: bool) -> str:
+        value = self._values[placeholder]
         self.restored += 1
-        self._back.add(body)
+        self._back.add(placeholder)
         return _json_escaped(value) if escape else value
 
     def keep(self, text: str) -> int:
@@ -181,7 +204,7 @@ class Placeholders(Withheld):
                 return 0
             body = match[1]
             whole = len(body) == LENGTH - 2 and body == match[0]  # without brackets it is whole, and stands
-            if not whole and any(known.startswith(body) for known in self._values):
+            if not whole and any(known.startswith(body, 1) for known in self._values):
                 return len(match[0])
             start = match.start() + 1
 

@@ -22,10 +22,10 @@ import msgspec
 from isthmus.core.decision import Obligation, Route, Stage
 from isthmus.core.exchange import Exchange
 from isthmus.policy import guards, outgoing
-from isthmus.policy.detect import STRETCH, apart, details, kinds, moved, stretches, suspect
+from isthmus.policy.detect import STRETCH, apart, kinds, moved, places, stretches, suspect
 from isthmus.policy.house import House
 from isthmus.policy.names import names
-from isthmus.policy.numbers import Detail
+from isthmus.policy.numbers import Detail, Place
 from isthmus.policy.placeholders import Placeholders
 from isthmus.policy.wording import language_for, words
 
@@ -37,7 +37,7 @@ _MAP = (NAME, "map")
 _DONE = (NAME, "done")
 _LONG = 16_384  # bytes of a question from which on it is looked at in stretches
 
-Find = Callable[[str], list[Detail]]
+Find = Callable[[str], Sequence[Place]]
 
 
 def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage | None:
@@ -78,7 +78,7 @@ def compile(obligations: Sequence[Obligation], route: Route, house: House) -> St
 
 def with_names(text: str) -> list[Detail]:
     """As `details`, and names and addresses."""
-    return apart([*details(text), *names(text)])
+    return [Detail(*place) for place in apart([*places(text), *names(text)])]
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -102,18 +102,18 @@ def _mask(ex: Exchange) -> None:
     if present:
         texts = ex.ask.alone()
         if texts is not None and len(texts) == 1:
-            _leave(ex, lambda text: details(text, present if text is texts[0] else None), texts)
+            _leave(ex, lambda text: places(text, present if text is texts[0] else None), texts)
         else:
-            _leave(ex, details, texts)
+            _leave(ex, places, texts)
 
 
 def _mask_long(ex: Exchange) -> Awaitable[None] | None:
     data = ex.in_text or ex.text()
-    return _leave_slowly(ex, details) if len(data) > _LONG and suspect(data) else None
+    return _leave_slowly(ex, places) if len(data) > _LONG and suspect(data) else None
 
 
 async def _leave_slowly(ex: Exchange, find: Find) -> None:
-    known: dict[str, list[Detail]] = {}
+    known: dict[str, Sequence[Place]] = {}
     if _DONE not in ex.held:
         for text in (*ex.ask.texts(), *ex.ask.beside()):
             if len(text) > STRETCH and "-----BEGIN" not in text:
@@ -121,8 +121,8 @@ async def _leave_slowly(ex: Exchange, find: Find) -> None:
     _leave(ex, lambda text: known[text] if text in known else find(text), None)
 
 
-async def _details_slowly(text: str, find: Find = details) -> list[Detail]:
-    found: list[Detail] = []
+async def _details_slowly(text: str, find: Find) -> list[Place]:
+    found: list[Place] = []
     for start, end in stretches(text):
         found += moved(find(text[start:end]), start)
         await asyncio.sleep(0)
@@ -151,45 +151,29 @@ def _leave(ex: Exchange, find: Find, texts: list[str] | None) -> None:
 
 
 def masked_question(
-    source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = details,
+    source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = places,
     texts: list[str] | None = None,
 ) -> _Done:  # fmt: skip
     """`source` (messages as JSON) and the other `fields` of a request, with placeholders of `made` for details.
 
     `texts` are those of the messages, where they hold nothing else.
     """
-    counts: dict[str, set[str]] = {}
+    kinds: dict[str, str] = {}
     change = outgoing.Change(
-        lambda text: masked(text, made, counts, find), lambda text: masked(text, made, counts, find, bare=True)
+        lambda text: masked(text, made, kinds, find), lambda text: masked(text, made, kinds, find, bare=True)
     )
     messages = outgoing.messages(source, change) if texts is None else outgoing.alone(source, texts, change.text)
     changed = outgoing.fields(fields, change)
-    return _Done(source, messages, changed, {kind: len(values) for kind, values in counts.items()})
+    told = list(kinds.values())
+    return _Done(source, messages, changed, {kind: told.count(kind) for kind in dict.fromkeys(told)})
 
 
 def masked(
-    text: str, made: Placeholders, counts: dict[str, set[str]], find: Find = details, *, bare: bool = False
+    text: str, made: Placeholders, kinds: dict[str, str], find: Find = places, *, bare: bool = False
 ) -> str:  # fmt: skip
-    """`text` with its private details replaced; `counts` collects them by kind; `bare` drops brackets."""
+    """`text` with its private details replaced; `kinds` learns the kind of each placeholder; `bare` drops brackets."""
     found = find(text)
-    if not found:
-        return text
-    stand_in = made.name_for if bare else made.stand_in
-    out: list[str] = []
-    add = out.append
-    at = 0
-    for kind, code, start, end in found:
-        value = text[start:end]
-        add(text[at:start])
-        add(stand_in(code, value))
-        at = end
-        values = counts.get(kind)
-        if values is None:
-            counts[kind] = {value}
-        else:
-            values.add(value)
-    out.append(text[at:])
-    return "".join(out)
+    return made.masked(text, found, kinds, bare=bare) if found else text
 
 
 def unreturned(ex: Exchange) -> int:

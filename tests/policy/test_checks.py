@@ -60,6 +60,16 @@ def test_every_single_wrong_digit_is_found(check, text, first):
                 assert not check(text[:place] + digit + text[place + 1 :])
 
 
+@pytest.mark.parametrize("digit", "0123456789")
+def test_one_digit_over_and_over_is_no_card(digit):
+    assert not any(checks.card(digit * size) for size in range(13, 20))
+
+
+def test_the_29th_of_february_is_a_day_of_leap_years_alone():
+    assert checks.cn_id("110105200002290013")
+    assert not any(checks.cn_id(f"11010519990229001{last}") for last in "0123456789X")
+
+
 def test_random_numbers_rarely_pass_a_check():
     draw = random.Random(draw_seed := 20261122)
     cards = sum(checks.card("4" + "".join(draw.choices("0123456789", k=15))) for _ in range(5000))

@@ -68,17 +68,23 @@ def test_only_the_beginning_of_a_known_placeholder_is_kept():
 
 def test_two_values_never_share_a_placeholder(monkeypatch):
     drawn = bytes((1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9))
-    monkeypatch.setattr(placeholders, "_drawn", [])
+    monkeypatch.setattr(placeholders, "_stock", {})
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: drawn)
     made = Placeholders()
     assert made.stand_in("MAIL", "x") != made.stand_in("MAIL", "y")
 
 
 def test_no_sign_is_likelier_than_another(monkeypatch):
-    monkeypatch.setattr(placeholders, "_drawn", [])
+    monkeypatch.setattr(placeholders, "_stock", {})
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: bytes(range(256)))
-    drawn = "".join(placeholders._chance()[0] for _ in range(248 // 7))
+    drawn = "".join(placeholders._fresh("MAIL")[6:13] for _ in range(248 // 7))
     assert {drawn.count(sign) for sign in placeholders.SIGNS} == {7, 8}
+
+
+def test_one_whose_end_is_another_sign_is_restored_without_it():
+    made = Placeholders()
+    body = made.stand_in("MAIL", "x")[1:-1]
+    assert made.restore(f"[{body},", escape=False) == "[x,"
 
 
 def test_a_map_cannot_be_printed():
