@@ -80,6 +80,7 @@ async def run(settings: Settings, path: Path) -> None:
     run = Path(settings.home) / "run"
     service = Service(corridor, app, kinds=Kinds(corridor, settings), run=run)
     doors = Doors(loop, service.serve, body_limit, service.refused)
+    service.admission.stalled = lambda: doors.stalled
     beside = unix_listener(socket_path(run, settings.shard))
     if beside is not None:
         await loop.create_unix_server(doors, sock=beside)

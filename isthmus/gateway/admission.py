@@ -9,6 +9,8 @@ Rules of this room:
    in the same moment.
 4. There is no queue before the room but the processor's own. Where that stays longer than TARGET_S (CoDel: not in one
    burst, but at every look), less is begun at once: `limit` shrinks until what is begun is begun in time.
+5. An answer that waits for its caller keeps its place in the room, for it keeps its partner's connection and its bytes
+   (the door ends it before long); but it is no work, so that `limit` does not count it.
 Sources: Google SRE Book, chapter 21 "Handling Overload" (criticality, client-visible refusal before work is begun);
 Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012. Measured: docs/overload.md.
 """
@@ -45,17 +47,21 @@ class Admission:
         "_easy",
         "_held",
         "_late",
+        "_most",
         "_needs",
         "_rates",
         "_stays",
         "inside",
         "limit",
         "room",
+        "stalled",
     )
 
     def __init__(self, room: int, chance: Callable[[], float] = random) -> None:
         self.room = room
         self.limit = room
+        self._most = room  # that may be inside: `limit` at work, and those that wait for their callers
+        self.stalled: Callable[[], int] = lambda: 0  # how many these are
         self.inside = 0
         self._held = [0] * len(RANKS)  # of those inside, by class
         self._arrived = [0] * len(RANKS)  # since the last look
@@ -91,8 +97,8 @@ class Admission:
 
     def _weigh(self, rank: int) -> None:
         need = sum(self._needs[:rank])
-        full = self.limit - max(0.0, need + SIGMAS * sqrt(need) - sum(self._held[:rank]))
-        ramp = full - self.limit * RAMP if rank else full
+        full = self._most - max(0.0, need + SIGMAS * sqrt(need) - sum(self._held[:rank]))
+        ramp = full - self._most * RAMP if rank else full
         if self.inside >= full or (self.inside > ramp and self._chance() < (self.inside - ramp) / (full - ramp)):
             raise Refusal("overloaded", retry_after=RETRY_SECONDS)
 
@@ -105,14 +111,16 @@ class Admission:
             self._arrived[rank] = 0
             self._needs[rank] = self._rates[rank] * self._stays[rank]
         late = lag > TARGET_S
+        stalled = self.stalled()
         if late and self._late:
             # What counts is how much is begun at once, which may be far less than the room.
-            self.limit = min(self.limit, max(LEAST, int(min(self.limit, self.inside * 2) * SHRINK)))
+            self.limit = min(self.limit, max(LEAST, int(min(self.limit, (self.inside - stalled) * 2) * SHRINK)))
         elif not late:
             self.limit = min(self.room, self.limit + max(1, int(self.room * GROW)))
         self._late = late
         need = sum(self._needs[:-1])
-        self._easy = int(self.limit * (1 - RAMP) - need - SIGMAS * sqrt(need))
+        self._most = min(self.room, self.limit + stalled)
+        self._easy = int(self._most * (1 - RAMP) - need - SIGMAS * sqrt(need))
 
     async def keep(self) -> None:
         """Look ten times a second."""

@@ -29,6 +29,7 @@ BODY_RATE = 16 << 10  # bytes per second that a body must keep after its first B
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 HALF_SECONDS = 60.0  # for a caller that has said its last byte, from one piece of its answer to the next
+STALL_SECONDS = 30.0  # for a caller that reads too slowly, until it has read what waits; each BODY_RATE bytes buy 1 s
 DRAIN_IDLE_SECONDS = 1.0
 WRITE_LIMIT = 8 << 10  # a write waits here until the turn of the loop ends, so a usual answer must stay below
 _NEVER = float("inf")
@@ -49,9 +50,12 @@ Refused = Callable[[Request, Refusal], None]  # told of a refusal at the door wh
 
 
 class Doors:
-    """All open doors of one worker, their shared settings, and the sweep that closes those past their deadline."""
+    """All open doors of one worker, their shared settings, and the sweep that closes those past their deadline.
 
-    __slots__ = ("body_limit", "draining", "loop", "open", "refused", "serve")
+    `stalled` counts the answers that waited for their callers at the last sweep.
+    """
+
+    __slots__ = ("body_limit", "draining", "loop", "open", "refused", "serve", "stalled")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, serve: Serve, body_limit: BodyLimit, refused: Refused | None = None
@@ -62,6 +66,7 @@ class Doors:
         self.refused = refused
         self.open: set[Door] = set()
         self.draining = False
+        self.stalled = 0
 
     def __call__(self) -> Door:
         return Door(self)
@@ -69,9 +74,13 @@ class Doors:
     def sweep(self) -> None:
         """Close what is past its deadline; call it a few times a second."""
         now = self.loop.time()
+        stalled = 0
         for door in tuple(self.open):
             if door.deadline < now:
                 door.expire()
+            elif door.stalled and door.task is not None:
+                stalled += 1
+        self.stalled = stalled
 
     def drain(self) -> None:
         """Every connection gets one more answer, which says that it is the last; idle ones close after DRAIN_IDLE.
@@ -90,7 +99,7 @@ class Door(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_chunked", "_doors", "_half", "_leaving", "_parts", "_pending", "_received", "_request", "_seen",
-        "adds", "deadline", "late", "outlives", "reader", "task", "transport",
+        "adds", "deadline", "late", "outlives", "reader", "stalled", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, doors: Doors) -> None:
@@ -99,6 +108,7 @@ class Door(asyncio.Protocol):
         self._request: Request | None = None
         self._leaving = False
         self._half = False  # the caller has said its last byte
+        self.stalled = False  # the caller reads more slowly than it is written to
         self._began = 0.0
         self._reset_body()
         self.transport: Any = None
@@ -139,16 +149,26 @@ class Door(asyncio.Protocol):
             self.reader.resume()
 
     def pause_writing(self) -> None:
-        """The caller reads slowly: stop reading from whoever feeds it, so that nothing piles up here."""
+        """The caller reads slowly: stop reading from whoever feeds it, and from the caller, so that nothing piles up
+        here. It keeps its place in the room, with all that an answer under way holds, but not for long.
+        """
+        self.stalled = True
         if self.reader is not None:
             self.reader.pause()
-        self.deadline = self._doors.loop.time() + IDLE_SECONDS
+        self.transport.pause_reading()
+        waits = self.transport.get_write_buffer_size()
+        self.deadline = self._doors.loop.time() + STALL_SECONDS + waits / BODY_RATE
 
     def resume_writing(self) -> None:
+        self.stalled = False
         if self.reader is not None:
             self.reader.resume()
         served = self.task is not None and not self._half
         self.deadline = _NEVER if served else self._doors.loop.time() + IDLE_SECONDS
+        if not self._pending:
+            self.transport.resume_reading()
+        elif self.task is None:
+            self._doors.loop.call_soon(self._take_next)
 
     def eof_received(self) -> bool:
         """A half-closed caller may still wait for its answer; one that never finished its request may not.
@@ -163,7 +183,8 @@ class Door(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline passed: say so where a request had begun, close at once where none had."""
-        if self.task is None and not self._leaving and (self._pending or self._request is not None):
+        begun = self._pending or self._request is not None
+        if begun and self.task is None and not self._leaving and not self.stalled:
             self.refuse(Refusal("request_timeout", limit=int(HEAD_SECONDS)))
             return
         sock = self.transport.get_extra_info("socket") if self.transport.get_write_buffer_size() else None
@@ -283,7 +304,7 @@ class Door(asyncio.Protocol):
             head, _, rest = data.partition(b"\r\n\r\n")
             data = b"%b\r\n%b\r\n%b" % (head, self.adds, rest)
             self.adds = b""
-        if self._half:
+        if self._half and not self.stalled:
             self.deadline = self._doors.loop.time() + HALF_SECONDS
         if self.late is not None:
             data = self.late.keep(data)
@@ -297,15 +318,18 @@ class Door(asyncio.Protocol):
         self.reader = None
         self.outlives = False
         if not keep_alive or self._doors.draining or (self._half and not self._pending):
+            self.deadline = self._doors.loop.time() + STALL_SECONDS  # it ends when the caller has read the rest
             self.transport.close()
             return
+        if self.stalled:
+            return  # what it asks next is read when it has read this
         self.deadline = self._doors.loop.time() + IDLE_SECONDS
         if self._pending:
             self._doors.loop.call_soon(self._take_next)  # from here, a long pipeline would be a deep stack
 
     def _take_next(self) -> None:
         """The next request of a pipeline, which has arrived already."""
-        if self.task is None and self._pending:
+        if self.task is None and self._pending and not self.stalled:
             self.transport.resume_reading()
             pending, self._pending = self._pending, b""
             self.data_received(pending)

@@ -165,3 +165,17 @@ def test_in_overload_the_room_is_used_and_people_who_wait_are_served(times):
                 asked += 1
     assert good / (32.0 * size / stay) >= {2.0: 0.90, 5.0: 0.85}[times]
     assert served[True] / asked >= 0.99
+
+
+def test_answers_that_wait_for_their_callers_are_no_work_but_keep_their_places():
+    room = fill(Admission(1024, NEVER), 500)
+    room.stalled = lambda: 500
+    for _ in range(40):  # the processor stays late, for another's work
+        room.look(TICK_S, TARGET_S * 2)
+    assert room.limit == LEAST
+    assert enters(fill(room, LEAST - 1)) == "in"
+    assert enters(room) == "overloaded"
+    room = fill(Admission(1024, NEVER), 1024)
+    room.stalled = lambda: 1024
+    room.look(TICK_S, 0.0)
+    assert enters(room) == "overloaded"

@@ -365,14 +365,94 @@ def test_a_slow_reader_pauses_whoever_feeds_it():
     assert feed.calls == ("pause", "resume")
 
 
-def test_a_reader_that_never_reads_is_closed():
-    house = House().say(HEAD + b"hello")
+def stalled(unsent=1, pieces=(HEAD + b"hello",)):
+    """A connection whose answer waits, in part, for its caller."""
+    house = House().say(*pieces)
+    house.wire.unsent = unsent
     house.door.pause_writing()
-    house.wire.unsent = 1
-    house.loop.now = door_room.IDLE_SECONDS + 1
+    return house
+
+
+def test_a_reader_that_never_reads_is_closed():
+    house = stalled()
+    house.loop.now = door_room.STALL_SECONDS + 1
     house.doors.sweep()
     assert house.wire.aborted
     assert house.wire.options == (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: it sees it
+
+
+def test_a_long_answer_has_time_to_be_read_and_no_more():
+    house = stalled(unsent=10 * door_room.BODY_RATE)
+    house.door.finish(keep_alive=True)
+    house.loop.now = door_room.STALL_SECONDS + 9
+    house.doors.sweep()
+    assert not house.wire.aborted
+    house.loop.now = door_room.STALL_SECONDS + 11
+    house.doors.sweep()
+    assert house.wire.aborted
+
+
+def test_who_reads_on_in_time_is_waited_for_anew():
+    house = stalled()
+    house.loop.now = door_room.STALL_SECONDS - 1
+    house.door.resume_writing()
+    house.door.pause_writing()
+    house.loop.now = 2 * door_room.STALL_SECONDS - 2
+    house.doors.sweep()
+    assert not house.wire.aborted
+
+
+def test_answers_that_wait_for_their_callers_are_counted():
+    house = stalled()
+    house.doors.sweep()
+    assert house.doors.stalled == 1
+    house.door.finish(keep_alive=True)
+    house.doors.sweep()
+    assert house.doors.stalled == 0
+
+
+def test_who_does_not_read_is_not_read_from():
+    house = stalled()
+    assert house.wire.paused
+    house.door.resume_writing()
+    assert not house.wire.paused
+
+
+def test_a_pipelined_request_waits_until_the_last_answer_was_read():
+    house = stalled(pieces=(HEAD + b"hello", HEAD + b"again"))
+    house.door.finish(keep_alive=True)
+    assert len(house.seen) == 1
+    house.door.resume_writing()
+    assert [request.body for request in house.seen] == [b"hello", b"again"]
+
+
+def test_a_request_that_waits_behind_an_unread_answer_is_no_slow_request():
+    house = stalled(pieces=(HEAD + b"hello", HEAD + b"again"))
+    house.door.finish(keep_alive=True)
+    house.loop.now = door_room.STALL_SECONDS + 1
+    house.doors.sweep()
+    assert house.wire.aborted
+    assert not house.wire.out
+
+
+def test_a_half_closed_caller_that_does_not_read_gains_no_time_by_what_is_written_to_it():
+    house = stalled()
+    house.door.eof_received()
+    house.door.pause_writing()
+    house.loop.now = door_room.STALL_SECONDS - 1
+    house.door.write(b"a piece")
+    house.loop.now = door_room.STALL_SECONDS + 1
+    house.doors.sweep()
+    assert house.wire.aborted
+
+
+def test_a_connection_that_ends_waits_for_its_last_reader_only_so_long():
+    house = House().say(HEAD + b"hello")
+    house.door.finish(keep_alive=False)
+    assert house.wire.closed
+    house.loop.now = door_room.STALL_SECONDS + 1
+    house.doors.sweep()
+    assert house.wire.aborted
 
 
 def test_a_caller_that_said_its_last_byte_waits_a_while_for_a_silent_partner_and_no_longer():
