@@ -69,6 +69,8 @@ def running(home: Path, replicas: int, model: str = "smollm2-135m") -> Iterator[
         assert process.stdout is not None
         start = time.monotonic()
         told = json.loads(next(line for line in process.stdout if line.startswith(b"{")))
+        if "key" not in told:
+            raise SystemExit(f"isthmus up did not start: {told}")
         print(f"up with {replicas} replicas after {time.monotonic() - start:.1f} s", file=sys.stderr)
         yield House(home, port, told["key"])
     finally:

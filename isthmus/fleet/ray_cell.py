@@ -28,7 +28,10 @@ TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 SHORTEST_TOKEN = 16
 STORE_BYTES = 80_000_000  # Ray's object store: nothing of ours passes through it, and this is its least
 GONE_S = 10.0
-LONGEST_FOLDER = 40  # Ray makes Unix sockets below its folder, whose paths the kernel limits to 107 bytes
+# Ray makes Unix sockets below its folder, whose paths the kernel limits to 107 bytes. The longest that it makes, with a
+# process id of seven digits:
+SOCKET = "/ray/session_2026-11-22_21-47-08_714690_4194304/sockets/plasma_store.1"
+LONGEST_FOLDER = 107 - len(SOCKET)
 
 
 def token_file(folder: Path) -> Path:

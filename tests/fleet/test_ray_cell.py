@@ -2,6 +2,7 @@
 
 import itertools
 import stat
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from isthmus.fleet.ray_cell import (
     node_command,
     processes,
     socket_folder,
+    socket_place,
     token_file,
     write_private,
 )
@@ -87,6 +89,14 @@ def test_head_and_node_share_no_port():
         for words in (head_command(CELL, "/ray"), node_command(CELL))
     )
     assert not head & node
+
+
+@pytest.mark.parametrize("length", range(20, 60))
+def test_the_longest_socket_of_ray_has_a_path_that_the_kernel_takes(length):
+    folder = Path("/" + "f" * (length - 1))
+    session = "session_2026-11-22_21-47-08_714690_4194304"
+    for name in ("plasma_store", "plasma_store.1", "raylet", "raylet.1"):
+        assert len(str(socket_place(folder) / session / "sockets" / name)) <= 107
 
 
 def test_a_long_folder_gets_a_short_private_place_for_sockets(tmp_path):
