@@ -54,6 +54,11 @@ class Service(Watched):
     def __init__(self, name):
         super().__init__()
         self.name = name
+        self.tasks = set()
+        self.forget()
+
+    def forget(self):
+        """Nothing was asked yet, and nothing is bad."""
         self.seen = []
         self.sides = []
         self.opened = 0
@@ -61,7 +66,6 @@ class Service(Watched):
         self.bad = {}
         self.held = False
         self.status = 200
-        self.tasks = set()
 
     async def begin(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
