@@ -1,11 +1,11 @@
 """Instructions of one request with every policy on: a figure that does not change with the machine's mood.
 
-    python -m benchmarks.gateway.instructions [--stream] [--steps]   needs valgrind; about a minute
+    python -m benchmarks.gateway.instructions [--stream [--paced]] [--steps]   needs valgrind; about a minute
 
 One process holds a door and the whole corridor; the caller's and the partner's connection are made of Python objects,
 so neither kernel nor network is in the figure, and the ledger's thread is. Valgrind counts what the processor is asked
 to do while BURSTS times DOORS requests are answered; given are instructions a request, in all and by library.
-`--stream`: a question whose answer comes as 64 events in one burst. `--steps`, without valgrind: how many steps of the
+`--stream`: a question whose answer comes as 64 events in one burst, or, `--paced`, in READS reads. `--steps`, without valgrind: how many steps of the
 interpreter each function takes for one request.
 """
 
@@ -37,6 +37,7 @@ from isthmus.ledger.accounts import Accounts
 from isthmus.worker import settle_memory
 
 DOORS, BURSTS, WARM = 32, 10, 30
+READS = 13  # of 64 events, one each 5 ms, when they are read each 25 ms
 INSIDE = "--inside"
 
 
@@ -55,25 +56,46 @@ class Caller:
 
 
 class Partner(Caller):
-    """The partner's side: whatever it is asked, it gives the same answer with the next turn of the loop."""
+    """The partner's side: whatever it is asked, it gives the same answer, a read with each turn of the loop."""
 
-    def __init__(self, answer: Callable[[], None]) -> None:
+    def __init__(self, connection: upstream.Connection, reads: list[bytes]) -> None:
         super().__init__()
-        self._answer = answer
+        self._connection = connection
+        self._reads = reads
+        self._rest: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        asyncio.get_running_loop().call_soon(self._answer)
+        self._rest = self._reads[::-1]
+        asyncio.get_running_loop().call_soon(self._say)
+
+    def _say(self) -> None:
+        read = self._rest.pop()
+        if self._rest:
+            asyncio.get_running_loop().call_soon(self._say)
+        self._connection.data_received(read)
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
 
 
 class Net(upstream.Pool):
     """A pool whose connections lead to a Partner."""
 
-    said = b""
+    reads: tuple[bytes, ...] = ()
 
     async def _open(self, route: object) -> upstream.Connection:
         connection = upstream.Connection(self._loop)
-        connection.connection_made(Partner(lambda: connection.data_received(self.said)))  # type: ignore[arg-type]
+        connection.connection_made(Partner(connection, list(self.reads)))  # type: ignore[arg-type]
         return connection
+
+
+def cut(said: bytes, reads: int) -> tuple[bytes, ...]:
+    """An answer in so many reads, each of them whole events."""
+    events = said.split(b"\n\n")
+    each = -(-len(events) // reads)
+    parts = [b"\n\n".join(events[at : at + each]) for at in range(0, len(events), each)]
+    return tuple(part + b"\n\n" for part in parts[:-1]) + (parts[-1],)
 
 
 def answer_of_partner(folder: Path, asked: bytes) -> bytes:
@@ -100,7 +122,7 @@ async def serve(folder: Path, count: Callable[[Callable[[], Any]], Any]) -> None
     corridor = build(settings, Accounts.open(home / "accounts.sqlite", clock), clock, loop)
     net = corridor.pool = Net(loop)
     raw = quick.body(stream="--stream" in sys.argv)
-    net.said = answer_of_partner(folder, raw)
+    net.reads = cut(answer_of_partner(folder, raw), READS if "--paced" in sys.argv else 1)
     service = Service(corridor, None)  # type: ignore[arg-type]  # no page is asked for
     doors = Doors(loop, service.serve, body_limit, service.refused)
     head = (

@@ -88,7 +88,8 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     stream up again. `reserved` is what policy.quota holds for it, `cost` micro-units and their currency; `estimated`
     says that tokens were counted here, from `heard`, what a partner said (channel, texts of its events), or from
     `out_chars` characters and `out_bytes` bytes (UTF-8) of it that were released. `continues`: should its stream break
-    off, the caller wants another route to go on with it; `before` is then the part that was said before.
+    off, the caller wants another route to go on with it; `before` is then the part that was said before. `low_latency`: it
+    wants each event of a stream at once.
     """
 
     id: str
@@ -126,6 +127,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     out_bytes: int = 0
     heard: list[tuple[str, list[str]]] | None = None
     continues: bool = False
+    low_latency: bool = False
     before: Before | None = None
     dropped: tuple[str, ...] = ()
     personal: bool = True  # False where a scan has shown that no private detail can be in the question

@@ -65,6 +65,7 @@ class Standing:
         "keys",
         "label_at",
         "language",
+        "low_latency",
         "resume",
         "subject",
         "table",
@@ -82,6 +83,7 @@ class Standing:
         self.label_at = ""
         self.resume = False
         self.continues = False
+        self.low_latency = False
 
     def read(self, request: Request) -> Asked:
         """Read the headers; what is not for the decision (consent, language, label) is kept for each Exchange.
@@ -120,6 +122,9 @@ class Standing:
                 case b"isthmus-continue":
                     _one_of(word, ("0", "1"), "isthmus-continue")
                     self.continues = word == "1"
+                case b"isthmus-latency":
+                    _one_of(word, ("low", "normal"), "isthmus-latency")
+                    self.low_latency = word == "low"
                 case b"isthmus-priority":
                     pass  # weighed by gateway.admission, before anything else
                 case _:
@@ -139,6 +144,7 @@ class Standing:
         ex.label_at = self.label_at
         ex.resume = self.resume
         ex.continues = self.continues
+        ex.low_latency = self.low_latency
 
 
 def _check_media(headers: dict[bytes, bytes]) -> None:

@@ -19,8 +19,10 @@ from isthmus.gateway.continuing import go_on
 from isthmus.gateway.hedging import chosen
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
+from isthmus.gateway.pace import Pace
 from isthmus.gateway.relay import Attempted, Corridor
 from isthmus.gateway.resume import Replays
+from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import Pool
 from isthmus.gateway.ways import ways
 from isthmus.ledger.accounts import Accounts
@@ -148,6 +150,7 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
     ledger.append(in_force(law, ledger, clock))
     quota = open_quota(settings, accounts, clock, law.table)
     breakers = Breakers(clock)
+    live: WeakSet[Stream] = WeakSet()
     return Corridor(
         table=law.table,
         chooser=Chooser(breakers, law.table.models()),
@@ -168,7 +171,8 @@ def build(settings: Settings, accounts: Accounts, clock: Clock, loop: asyncio.Ab
         shard=settings.shard,
         durable=law.house.operator.ledger.ack == "durable",
         origins=origins(law),
-        live=WeakSet(),
+        live=live,
+        pace=Pace(loop, live),
     )
 
 

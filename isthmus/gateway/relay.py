@@ -31,6 +31,7 @@ from isthmus.gateway.head import Request
 from isthmus.gateway.late import Late
 from isthmus.gateway.measured import Meter
 from isthmus.gateway.news import News
+from isthmus.gateway.pace import Pace
 from isthmus.gateway.resume import Replays
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
@@ -94,6 +95,7 @@ class Corridor(msgspec.Struct):
     shard: str
     durable: bool
     live: WeakSet[Stream]
+    pace: Pace
     modality: str = "text"
     fleets: dict[str, Sender] = {}
     origins: frozenset[bytes] = frozenset()
@@ -412,6 +414,8 @@ def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: D
         stream.voice = voice
     if ex.caller.limited:
         stream.lines = c.quota.header_lines(ex)
+    if not ex.low_latency:
+        stream.pace = c.pace
     if ex.resume and voice is None:
         stream.replays = c.replays
     return stream

@@ -5,9 +5,9 @@ Rules of this room:
    that carries it. docs/money.md says so, and the stand-in's meter does the same.
 2. The partner's own last count stands. Without one, tokens are counted as the family's models do (partners.tokenizers)
    and the receipt says `estimated`; without a vocabulary, by rates (policy.estimate).
-3. Counting runs in one thread of its own, a few at a time; whoever comes when too many wait gets the rates. So does
-   an answer that must end at once (a key revoked, a consent withdrawn) when its count takes longer than AT_ONCE_S,
-   which the first of a worker may: a vocabulary is read.
+3. What is short is counted at once. The rest is counted in one thread of its own, a few at a time; whoever comes when
+   too many wait gets the rates. So does an answer that must end at once (a key revoked, a consent withdrawn) when its
+   count takes longer than AT_ONCE_S, which the first of a worker may: a vocabulary is read.
 4. Nothing here runs for an answer whose count arrived.
 """
 
@@ -22,10 +22,12 @@ from isthmus.core.decision import Route
 from isthmus.core.exchange import Exchange, Spent
 from isthmus.core.wire import Usage
 from isthmus.partners.prices import Price
+from isthmus.partners.tokenizers import at_hand
 from isthmus.policy import estimate, money
 
 AT_ONCE_S = 0.3
 WAITING = 32  # counts that may wait for the thread
+SHORT = 1 << 12  # characters that are counted in less time than a thread takes to be woken
 LONGEST = 1 << 18  # bytes of a question beyond which rates must do
 
 _thread = ThreadPoolExecutor(1, "tokens")
@@ -39,10 +41,14 @@ async def settle(ex: Exchange, prices: Mapping[str, Price], seconds: float | Non
     """
     if ex.usage is None and ex.plan is not None:
         family = _family(ex.plan.route, prices)
-        try:
-            ex.usage = await asyncio.wait_for(_counted(ex, family), seconds)
-        except TimeoutError:
-            ex.usage = estimate.usage(ex, family)
+        question, said = estimate.asked(ex), channels(ex)
+        if at_hand(family) and sum(map(len, question)) + ex.out_chars <= SHORT:
+            ex.usage = estimate.count(question, said, family) or estimate.usage(ex, family)
+        else:
+            try:
+                ex.usage = await asyncio.wait_for(_counted(ex, family), seconds)
+            except TimeoutError:
+                ex.usage = estimate.usage(ex, family)
         ex.estimated = True
 
 

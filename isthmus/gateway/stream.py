@@ -10,6 +10,8 @@ Rules of this room:
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
+from operator import itemgetter
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ from isthmus.core.sse import DONE, EventTooLargeError
 from isthmus.core.wire import Chunk, ChunkChoice, Said
 from isthmus.gateway import answer
 from isthmus.gateway.door import Door
+from isthmus.gateway.pace import Pace
 from isthmus.gateway.resume import Replay, Replays
 from isthmus.gateway.upstream import Connection
 from isthmus.gateway.voice import Voice
@@ -42,8 +45,8 @@ class Stream:
 
     __slots__ = (
         "__weakref__", "_alike", "_chunked", "_dialect", "_door", "_events", "_ex", "_heard", "_learns", "_lifecycle",
-        "_now", "_plan", "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "reader",
-        "replay", "replays", "voice",
+        "_now", "_plan", "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "pace",
+        "reader", "replay", "replays", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +65,7 @@ class Stream:
         self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
         self.voice: Voice | None = None  # where the caller's is not
         self.lines = b""  # further response headers
+        self.pace: Pace | None = None  # where its events need not be passed on one by one
         self.replays: Replays | None = None  # where the caller may take it up again
         self.replay: Replay | None = None
         self._lifecycle: list[bytes] = []
@@ -126,6 +130,8 @@ class Stream:
             self._send(b"".join(out))
         if self.failure is not None:
             self._cut()
+        elif self.committed and self.pace is not None and not self.done and self.connection is not None:
+            self.pace.rest(self.connection)
 
     def look(self) -> None:
         """End the stream if it may not go on, though its partner says nothing; called a few times a second."""
@@ -439,7 +445,7 @@ class Alike(NamedTuple):
         end = start + 1 + len(read)
         if event[start : end + 1] != b'"%b"' % read or event.find(_CONTENT, end) >= 0:
             return None
-        return cls(b"data: %b" % event[: start + 1], event[end:] + _BLANK)
+        return cls(b"data: %b" % event[: start + 1], event[end:])
 
     def many(self, read: bytes) -> tuple[list[str], int, bytes]:
         """The texts of the events that are alike from the first byte of `read` on, their bytes, the last's data.
@@ -448,26 +454,25 @@ class Alike(NamedTuple):
         one JSON string (RFC 8259, 7) exactly when it can be read as one.
         """
         begin, end = self
-        if not read.startswith(begin):
-            return _NONE
-        texts = read[len(begin) :].split(end + begin)
-        stop = texts[-1].find(end)
-        if stop < 0:
-            texts.pop()  # the rest of it comes with the next read
-        else:
-            texts[-1] = texts[-1][:stop]
+        events = read.split(_BLANK)
+        events[-1] = b""  # the rest of it comes with the next read
+        # All of this runs in C, event after event.
+        begun = [*map(bytes.startswith, events, repeat(begin))].index(False)
+        ended = [*map(bytes.endswith, events, repeat(end))].index(False)
+        events = events[: min(begun, ended)]
+        texts = [*map(itemgetter(slice(len(begin), -len(end))), events)]
         joined = b"".join(texts)
+        size = sum(map(len, events))
+        if not joined or size != len(joined) + len(events) * (len(begin) + len(end)):
+            return _NONE
         try:
             if _QUOTE in joined or _BACKSLASH in joined or not joined.decode().isprintable():
                 pieces = [_string(b'"%b"' % text) for text in texts]
             else:
-                pieces = list(map(bytes.decode, texts))
+                pieces = [*map(bytes.decode, texts)]
         except (UnicodeDecodeError, msgspec.DecodeError):
             return _NONE
-        if not joined:
-            return _NONE
-        size = len(texts) * (len(begin) + len(end)) + len(joined)
-        return pieces, size, b"%b%b%b" % (begin[len(_DATA) :], texts[-1], end[: -len(_BLANK)])
+        return pieces, size + len(events) * len(_BLANK), events[-1][len(_DATA) :]
 
 
 _string = msgspec.json.Decoder(str).decode

@@ -75,6 +75,7 @@ class Connection(asyncio.Protocol):
         "_loop",
         "_parser",
         "_paused",
+        "_resting",
         "_sink",
         "_size",
         "_streaming",
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         "idle_since",
         "on_body",
         "on_header",
+        "read_at",
         "reused",
         "started",
         "transport",
@@ -96,12 +98,12 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._done: asyncio.Future[Answer] | Errand | None = None
         self._sink: Sink | None = None
-        self._closed = self._paused = False
+        self._closed = self._paused = self._resting = False
         self._clear()
         self.transport: Any = None
         self.deadline = _NEVER
         self._between = BETWEEN_SECONDS
-        self.idle_since = 0.0
+        self.idle_since = self.read_at = 0.0
         self.reused = False
 
     def _clear(self) -> None:
@@ -128,8 +130,8 @@ class Connection(asyncio.Protocol):
         if self._closed:
             raise UpstreamError("unavailable")
         self._clear()
-        if self._paused:
-            self.resume()  # the last answer was whole before its slow caller had read it
+        if self._paused or self._resting:
+            self.resume()  # the last answer was whole before its slow caller had read it, or before the tick
         self._sink = sink
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
@@ -251,9 +253,21 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
             self.deadline = _NEVER
 
+    def rest(self) -> None:
+        """Stop reading for a moment: what comes until `wake` is read together (gateway.pace)."""
+        if not self._closed and not self._paused:
+            self._resting = True
+            self.transport.pause_reading()
+
+    def wake(self) -> None:
+        if self._resting:
+            self._resting = False
+            if not self._closed and not self._paused:
+                self.transport.resume_reading()
+
     def resume(self) -> None:
         if not self._closed:
-            self._paused = False
+            self._paused = self._resting = False
             self.transport.resume_reading()
             self.deadline = self._loop.time() + self._between
 

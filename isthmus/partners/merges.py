@@ -17,15 +17,12 @@ import os
 import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 _BITS = 20  # of one token's number
 _LOW = (1 << _BITS) - 1
 _DIGEST = 32
-_SHORT = 48  # bytes of a piece that is remembered
-_REMEMBERED = 4_096
 _SPREAD = 0x9E3779B1  # neighbours in number are none in the table (Knuth, "The Art of Computer Programming", 6.4)
 
 
@@ -34,11 +31,6 @@ class Merges:
 
     def __init__(self, table: memoryview) -> None:
         self._table = table
-        self._known = lru_cache(_REMEMBERED)(self._merged)
-
-    def tokens(self, piece: bytes) -> int:
-        """How many tokens a piece makes."""
-        return self._known(piece) if len(piece) <= _SHORT else self._merged(piece)
 
     def _makes(self, left: int, right: int) -> int:
         """The token that two neighbours make; 0 when they make none."""
@@ -51,8 +43,8 @@ class Merges:
             at = at + 1 if at + 1 < len(table) else 0
         return 0
 
-    def _merged(self, piece: bytes) -> int:
-        """Rule 1, with a heap: a piece of n bytes takes n log n steps, whatever it holds."""
+    def tokens(self, piece: bytes) -> int:
+        """How many tokens a piece makes. Rule 1, with a heap: n bytes take n log n steps, whatever they hold."""
         size = len(piece)
         held = list(piece)
         after, before = list(range(1, size + 1)), list(range(-1, size - 1))

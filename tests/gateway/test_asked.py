@@ -56,6 +56,12 @@ def test_a_label_near_the_content_is_the_rule_and_needs_no_word():
     assert read(isthmus_label="content")[0].label_at == ""
 
 
+def test_a_caller_may_want_each_event_at_once():
+    assert read(isthmus_latency="low")[0].low_latency
+    assert not read(isthmus_latency="normal")[0].low_latency
+    assert refused(isthmus_latency="none")[0] == "bad_header"
+
+
 def test_a_language_is_kept_short():
     assert len(read(Accept_Language="de, " * 50)[0].language) == 35
 

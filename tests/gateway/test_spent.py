@@ -1,4 +1,4 @@
-"""What an answer that broke off has used: the partner's last count, or one made here, off the event loop."""
+"""What an answer that broke off has used: the partner's last count, or one made here, off the event loop if long."""
 
 import asyncio
 import threading
@@ -32,6 +32,11 @@ def priced():
     return ex, {"qwen/qwen-plus": price}
 
 
+@pytest.fixture
+def nothing_short(monkeypatch):
+    monkeypatch.setattr(spent, "SHORT", -1)
+
+
 def run(coroutine):
     return asyncio.run(coroutine)
 
@@ -44,6 +49,7 @@ def test_the_partners_own_count_stands(priced):
     assert run(spent.attempt(ex, book)).usage == Usage(1, 2, 3)
 
 
+@pytest.mark.usefixtures("nothing_short")
 def test_without_one_tokens_are_counted_in_another_thread_and_marked(priced, monkeypatch):
     ex, book = priced
     threads = []
@@ -55,6 +61,21 @@ def test_without_one_tokens_are_counted_in_another_thread_and_marked(priced, mon
     assert threads[0] is not threading.main_thread()
 
 
+def test_what_is_short_is_counted_at_once(priced, monkeypatch):
+    ex, book = priced
+    threads = []
+    real = estimate.count
+    monkeypatch.setattr(estimate, "count", lambda *all: threads.append(threading.current_thread()) or real(*all))
+    estimate.count((b"[]", b""), [], "qwen")  # its vocabulary is at hand
+    run(spent.settle(ex, book))
+    ex.usage, ex.out_chars = None, spent.SHORT
+    run(spent.settle(ex, book))
+    main = threading.main_thread()
+    assert [thread is main for thread in threads] == [True, True, False]
+    assert (ex.usage.completion_tokens, ex.estimated) == (3, True)
+
+
+@pytest.mark.usefixtures("nothing_short")
 def test_an_answer_that_must_end_at_once_takes_the_rates_when_counting_takes_long(priced, monkeypatch):
     ex, book = priced
     read = threading.Event()
@@ -99,6 +120,7 @@ def test_nobody_who_answered_means_nothing_to_count(priced):
     assert run(spent.attempt(ex, book)) is None
 
 
+@pytest.mark.usefixtures("nothing_short")
 def test_too_many_at_once_and_too_long_a_question_get_the_rates(priced, monkeypatch):
     ex, book = priced
     monkeypatch.setattr(spent, "WAITING", 0)
@@ -111,6 +133,7 @@ def test_too_many_at_once_and_too_long_a_question_get_the_rates(priced, monkeypa
     assert ex.usage == estimate.usage(ex, "qwen")
 
 
+@pytest.mark.usefixtures("nothing_short")
 def test_who_is_cancelled_while_counting_ends_all_the_same(priced):
     ex, book = priced
 
