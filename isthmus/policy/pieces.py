@@ -4,7 +4,8 @@ Rules of this room:
 1. A piece ends between two events of a stream, never inside one: what is released keeps its bytes.
 2. It ends behind a sentence, once it has `least` characters, or at `most` characters; not inside a word or a number, so
    that what a judge sees of one can be masked as a whole. One that is longer than SLACK is cut all the same.
-3. With each piece go the last `overlap` characters of its channel before it: what two pieces share is seen as one.
+3. With each piece go the last `overlap` characters of its channel before it, from the beginning of a word or number on:
+   what two pieces share is seen as one.
 4. An ASCII mark (.!?) ends a sentence only before a blank: 3.14 and a?b=c are none.
 """
 
@@ -101,10 +102,14 @@ def _ends(marks: str) -> re.Pattern[str] | None:
 
 
 def tail(text: str, size: int) -> str:
-    """The last `size` characters, without half a word or number at their beginning."""
-    start = max(0, len(text) - size)
-    while 0 < start < len(text) and joins(text[:start], text[start:]):
-        start += 1
+    """The last `size` characters, and the rest of the word or number that they begin in, if that is below SLACK."""
+    if size <= 0:
+        return ""
+    start = begun = max(0, len(text) - size)
+    while start and joins(text[max(0, start - 4) : start], text[start : start + 1]):
+        start -= 1
+        if begun - start >= SLACK:
+            return text[begun:]
     return text[start:]
 
 
@@ -118,4 +123,4 @@ def whole(texts: Mapping[str, str], cut: Pieces) -> Iterator[dict[str, str]]:
             while end < last and joins(text[max(0, end - 4) : end], text[end : end + 1]):
                 end += 1
             yield {channel: before + text[at:end]}
-            before, at = tail(text[max(0, end - 2 * cut.overlap) : end], cut.overlap), end
+            before, at = tail(text[max(0, end - cut.overlap - SLACK) : end], cut.overlap), end
