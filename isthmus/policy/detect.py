@@ -1,7 +1,7 @@
 """Where the private details of a text are: one automaton asks whether any could be there, exact looks find them.
 
-`suspect` is the clean case: one pass over the bytes. `details` is exact; `places` is the same without names. Digits of other widths and scripts,
-typographic hyphens and invisible characters are levelled first when the text holds any.
+`suspect` is the clean case: one pass over the bytes. `details` is exact; `places` is the same without names. Digits of
+other widths and scripts, typographic hyphens and invisible characters are levelled first when the text holds any.
 """
 
 from __future__ import annotations

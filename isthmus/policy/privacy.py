@@ -159,11 +159,13 @@ def masked_question(
     `texts` are those of the messages, where they hold nothing else.
     """
     kinds: dict[str, str] = {}
-    change = outgoing.Change(
-        lambda text: masked(text, made, kinds, find), lambda text: masked(text, made, kinds, find, bare=True)
-    )
-    messages = outgoing.messages(source, change) if texts is None else outgoing.alone(source, texts, change.text)
-    changed = outgoing.fields(fields, change)
+
+    def change(text: str) -> str:
+        return masked(text, made, kinds, find)
+
+    both = outgoing.Change(change, lambda text: masked(text, made, kinds, find, bare=True))
+    messages = outgoing.messages(source, both) if texts is None else outgoing.alone(source, texts, change)
+    changed = outgoing.fields(fields, both)
     told = list(kinds.values())
     return _Done(source, messages, changed, {kind: told.count(kind) for kind in dict.fromkeys(told)})
 

@@ -85,6 +85,7 @@ class Index:
     breaks[t]   bit n: the term has a gap of its own before its letter n
     owned[t]    place in `owners`
     of[s]       the term of spelling s;  sizes[s] its bytes
+    reach       bytes of the longest spelling and of the signs at its edges
     apart       how many of the signs that follow the spellings are of the first kind (see signs)
     counts      how many terms each taxonomy holds
     folding(n)  sign n of the second kind, and the letters it folds to (UTF-8)
@@ -103,6 +104,7 @@ class Index:
         "of",
         "owned",
         "owners",
+        "reach",
         "sizes",
         "texts",
     )
@@ -118,6 +120,7 @@ class Index:
         self.letters = letters
         self.texts = texts
         self.ends, self.of, self.sizes, self.breaks, self.owned = arrays
+        self.reach = max(self.sizes, default=0) + 8
         self.anchor = len(self.of) + apart + (folds.count(b"\n") + 1 if self.of else 0)
         self.owners = owners
         self.counts = counts

@@ -97,6 +97,7 @@ class TermScanner:
         "_anchor",
         "_begin",
         "_index",
+        "_ink",
         "_letters",
         "_marks_at",
         "_of",
@@ -123,6 +124,8 @@ class TermScanner:
         self._sizes = lists.sizes
         self._spellings = len(lists.of)
         self._marks_at = self._spellings + lists.apart
+        ink = self._spellings + INKED
+        self._ink = {ink + place: ASCII_INK[place // 2] for place in range(2 * len(ASCII_INK))}
         self._letters = lists.letters
         self._owned = lists.owned
         self._begin = begin(lists)
@@ -164,32 +167,30 @@ class TermScanner:
         anchor = self._anchor
         if len(found) == 1 and found[0][0] == anchor:
             return _PERSONAL
-        last = max(found)[0]
-        personal = last == anchor
-        if personal:
-            found = [one for one in found if one[0] != anchor]
-            last = max(found)[0]
-        if last < self._spellings:
-            return self._plain(data, found, allowed), personal
-        if self._is_inked(data, found):
+        seen = {index for index, _, _ in found}
+        personal = anchor in seen
+        seen.discard(anchor)
+        if max(seen) < self._spellings:
+            return self._plain(data, [one for one in found if one[0] != anchor], allowed), personal
+        if seen <= self._ink.keys() and self._is_inked(data, seen, found[found[0][0] == anchor][2]):
             return None, personal
-        found = self._search(self._bare(data, found))
+        found = self._search(self._bare(data, seen))
         if not found or min(found)[0] >= self._spellings:
             return None, personal
         return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), personal
 
-    def _is_inked(self, data: bytes, found: list[tuple[int, int, int]]) -> bool:
-        """Whether the only signs are symbols of ASCII, and without these there is nothing in the text. True is certain.
+    def _is_inked(self, data: bytes, seen: set[int], first: int) -> bool:
+        """Whether a text whose only signs are symbols of ASCII has nothing in it without these. True is certain.
 
         "It's" is looked at as "its", with its spaces: a symbol in a gap is read over (rule 1), a gap of a term that
-        holds a space is one space then, and any other gap is a sign of its own.
+        holds a space is one space then, and any other gap is a sign of its own. What is far from all symbols was seen
+        before: `first` is where the first sign ends.
         """
-        first = self._spellings + INKED
-        for index, _, _ in found:
-            if not first <= index < first + 2 * len(ASCII_INK):
-                return False
-        for sign in {(index - first) // 2 for index, _, _ in found}:
-            data = data.replace(ASCII_INK[sign], b"")
+        signs = {self._ink[index] for index in seen}
+        reach = self._index.reach
+        data = data[max(0, first - 2 - reach) : max(map(data.rfind, signs)) + reach]
+        for sign in signs:
+            data = data.replace(sign, b"")
         left: list[tuple[int, int, int]] = []
         if data:
             self._scan(data, note, 0, left)
@@ -199,7 +200,7 @@ class TermScanner:
     @property
     def reach(self) -> int:
         """Bytes of the longest spelling and of the signs at its edges."""
-        return max(self._sizes, default=0) + 8
+        return self._index.reach
 
     def is_plain(self, data: bytes) -> bool:
         """Whether one pass tells that no match is in `data`, a piece of a text, and no sign of a disguise.
@@ -210,9 +211,9 @@ class TermScanner:
             return False
         return all(index == self._anchor for index, _, _ in self._search(data.replace(b"\n", b" ")))
 
-    def _bare(self, data: bytes, found: list[tuple[int, int, int]]) -> bytes:
-        """The folded letters of `data`; `found` says which characters folding changes."""
-        marks = {index for index, _, _ in found if self._marks_at <= index < self._anchor}
+    def _bare(self, data: bytes, seen: set[int]) -> bytes:
+        """The folded letters of `data`; `seen` says which characters folding changes."""
+        marks = [index for index in seen if self._marks_at <= index < self._anchor]
         if len(marks) > _MANY:
             return strip(fold(data.decode("utf-8", "surrogatepass"))).encode("utf-8", "surrogatepass")
         for index in marks:
