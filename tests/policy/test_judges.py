@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from scripted_judge import Scripted
 
 from isthmus.core.errors import Refusal
 from isthmus.policy import attacks, judges
 from isthmus.policy.attack_model import AttackModel
 from isthmus.policy.guards import Guard, Judged
 from isthmus.policy.judge import JudgeError, Verdict
-
-
-class Scripted:
-    """A judge that says what it was told to say: a list of verdicts, an error, or nothing at all."""
-
-    def __init__(self, said, places=None):
-        self.said = said
-        self.seen = []
-        self.places = places
-
-    async def judge(self, texts, *, answer=False):
-        self.seen.append(list(texts))
-        if self.said == "silence":
-            await asyncio.Event().wait()
-        if isinstance(self.said, Exception):
-            raise self.said
-        return self.said
 
 
 @pytest.fixture
@@ -115,3 +103,36 @@ def test_a_judge_that_there_is_not_is_refused(name, tmp_path):
     with pytest.raises(Refusal) as refused:
         judges.load(tmp_path, {("", ""): Guard(judge=(Judged(name),))}, {})
     assert refused.value.code == "bad_law"
+
+
+def test_a_judge_of_answers_alone_is_not_asked_about_a_question(ask, asked):
+    judge = Scripted([Verdict("hate", "block")])
+    ask(asked("x"), judge, of="answer")
+    assert judge.seen == []
+    with pytest.raises(Refusal):
+        ask(asked("x"), judge, of="both")
+
+
+def test_a_judge_for_another_region_or_feature_is_not_asked(ask, asked):
+    judge = Scripted([Verdict("hate", "block")])
+    ask(asked("x"), judge, regions=("US",))
+    ask(asked("x"), judge, features=("translate",))
+    assert judge.seen == []
+
+
+def test_a_judge_that_may_not_read_here_is_not_asked_and_counts_as_silent(ask, asked, owed, plan):
+    judge = Scripted([], places=("US",))
+
+    def asking():
+        ex = asked("x")
+        ex.plan = msgspec.structs.replace(plan(), obligations=(owed("residency", process=("CN",)),))
+        return ex
+
+    with pytest.raises(Refusal) as refused:
+        ask(asking(), judge)
+    assert refused.value.code == "no_lawful_route"
+    assert "US, not in CN" in refused.value.sentence()
+    ex = asking()
+    ask(ex, judge, on_error="pass")
+    assert ex.met == ["unjudged:j"]
+    assert judge.seen == []

@@ -106,6 +106,41 @@ def test_aliyun_is_asked_signed_and_in_pieces_of_two_thousand_characters(stand_i
     assert judged(remote("aliyun"), "x") == []
 
 
+def test_an_answer_is_sent_to_the_service_for_answers(stand_in, remote):
+    stand_in.said = json.dumps({"Code": 200, "Data": {"Result": []}}).encode()
+    one = remote("aliyun")
+    for answer in (False, True):
+        asyncio.run(one.judge(["x"], answer=answer))
+    sent = [parse_qs(body.decode()) for _, _, body in stand_in.seen]
+    assert [form["Service"] for form in sent] == [["llm_query_moderation"], ["llm_response_moderation"]]
+    assert sent[0]["ServiceParameters"] == sent[1]["ServiceParameters"]
+
+
+def test_what_one_call_for_a_long_text_cuts_the_next_one_shows(stand_in, remote):
+    stand_in.said = json.dumps({"Code": 200, "Data": {"Result": []}}).encode()
+    judged(remote("aliyun"), "x" * 1995 + "poison the well" + "y" * 1990)
+    sent = [parse_qs(body.decode())["ServiceParameters"][0] for _, _, body in stand_in.seen]
+    texts = [json.loads(parameters)["content"] for parameters in sent]
+    assert [len(text) for text in texts] == [2000, 2000, 200]
+    assert "poison the well" not in texts[0]
+    assert "poison the well" in texts[1]
+    stand_in.seen.clear()
+    judged(remote("aliyun"), "x" * 2000)
+    judged(remote("aliyun"), "")
+    assert len(stand_in.seen) == 1
+
+
+def test_a_service_says_where_it_reads_and_one_on_this_machine_need_not(remote):
+    assert (remote("aliyun").places, remote("openai").places, remote("volcengine").places) == (
+        ("CN",),
+        ("US",),
+        ("CN",),
+    )
+    service = msgspec.structs.replace(remote("openai")._service, places=())
+    assert services.Remote(service, KEYS).places is None
+    assert services.Remote(msgspec.structs.replace(service, url="https://a.example/"), KEYS).places == ()
+
+
 def test_after_a_verdict_to_block_no_further_piece_is_sent(stand_in, remote):
     stand_in.said = json.dumps(
         {"Code": 200, "Data": {"Result": [{"Label": "violent_weapons", "Confidence": 99}]}}
@@ -182,7 +217,8 @@ def test_without_its_keys_a_service_is_refused_by_their_names(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [("https://api.openai.com", "http://api.openai.com"), ("bearer", "basic"), ("title", "titel")]
+    "change",
+    [("https://api.openai.com", "http://api.openai.com"), ("bearer", "basic"), ("title", "titel"), ('"US"', '"Mars"')],
 )
 def test_a_file_that_cannot_be_meant_is_refused(change, tmp_path):
     path = tmp_path / "own.toml"
