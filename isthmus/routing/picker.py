@@ -1,6 +1,6 @@
 """Which replica answers soonest: expected time to first token over all that may take the request.
 
-    expected = queue + unread prompt x seconds a unit + slots and decoding + what its cache would lose
+    cost = queue + unread prompt x seconds a unit + slots and decoding + what its cache would lose
 
 Rules of this room:
 1. Pure: no I/O, no waiting; the clock is handed in. The gateway, the simulation and the planner run this same code.
@@ -32,7 +32,6 @@ GROUPS = 512  # sets of replicas whose members are at hand
 WORTH_S = 600.0  # a prefix that nobody used for so long is worth half of a fresh one
 EVEN = 1e-3
 WAIT = 0.5  # of an answer's time may be waited for a seat: so large a share of all slots comes free meanwhile
-FULL = 0.98  # share of a KV cache beyond which no further answer finds room
 KEEP = 0.4  # the chance that a prefix which has just been used is asked for again before it would have gone anyway
 
 
@@ -93,7 +92,7 @@ class Picker:
         self._numbers[replica.name] = number
         self._speed[number] = self._middle() or replica.speed
         self._ready[number] = 0.0
-        self._index.add(number, replica.room)
+        self._index.add(number, replica.room, root_first=replica.root_first)
         self._all |= 1 << number
         self._value(seat, self._clock.monotonic())
         self._weigh(seat, self._clock.monotonic())
@@ -121,7 +120,7 @@ class Picker:
             seat.pending = 0.0
             self._ready[seat.number] = 0.0
             self._index.forget(seat.number)
-            self._index.add(seat.number, seat.replica.room)
+            self._index.add(seat.number, seat.replica.room, root_first=seat.replica.root_first)
             self._value(seat, self._clock.monotonic())
             self._weigh(seat, self._clock.monotonic())
 
@@ -267,8 +266,8 @@ class Picker:
     def heard(self, name: str, load: Load) -> None:
         """A probe of `name` was answered."""
         seat = self.seat(name)
-        seat.load = load
-        seat.load_at = now = self._clock.monotonic()
+        now = self._clock.monotonic()
+        seat.hear(load, now)
         self._seen = True
         self._weigh(seat, now)
 
@@ -308,12 +307,13 @@ class Picker:
     def _begin(self, number: int, now: float, keys: Sequence[int], size: int, hit: int) -> Ticket:
         seat = self._seats[number]
         assert seat is not None
-        ready = self._ready[number]
-        queue = ready - now if ready > now else 0.0
+        queue = self._ready[number] - now
+        queue = max(queue, 0.0)
         units = size - hit * self._block
         units = max(units, 1)
         work = self._speed[number] * units
-        ticket = Ticket(seat.replica.name, number, now, queue + self._extra[number], work, hit, units)
+        wait = queue + self._extra[number]
+        ticket = Ticket(seat.replica.name, number, now, wait, work, wait + work, hit, units)
         seat.inside += 1
         seat.pending += work
         seat.asked += len(keys)
@@ -378,21 +378,22 @@ class Picker:
     def _weigh(self, seat: Seat, now: float) -> None:
         """Bring up to date what `pick` reads of one replica's queue."""
         number = seat.number
-        if seat.shut or (seat.inside >= seat.most and self._limited):
+        inside = seat.inside
+        if seat.draining or not seat.up or (inside >= seat.most and self._limited):
             self._extra[number] = self._base[number] = inf
             return
         extra = 0.0
         slots = seat.replica.slots
-        if slots:
+        if slots and (inside >= slots or seat.busy >= slots):
             total = seat.crowd(now)
             if total >= slots:
                 extra = (total + 1 - slots) * seat.seconds / slots
-        if seat.load.kv >= FULL and now - seat.load_at < STALE_S:
+        if seat.choked and now - seat.load_at < STALE_S:
             # Its memory for running answers is taken: one must end before another begins.
             extra = max(extra, seat.seconds * (1 + seat.load.waiting) / max(1, seat.load.running))
         self._extra[number] = extra
         queue = self._ready[number] - now
-        self._base[number] = (queue if queue > 0 else 0.0) + extra
+        self._base[number] = queue + extra if queue > 0 else extra
 
     def _quick(self, size: float, found: list[tuple[int, int]]) -> int:
         """The replica that costs least, of SAMPLE in turn and of those that have most of the prompt; -1 if none can.

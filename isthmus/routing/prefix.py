@@ -6,7 +6,7 @@ Rules of this room:
    differs by tenant, region and model: nothing of a prompt can be read from the index, and no tenant can ask what
    another one sent.
 3. Memory is bounded per replica by what its engine can hold. Beyond that the oldest prefix goes, its leaf first, as
-   engines do it themselves (least recently used).
+   engines do it themselves (least recently used); or its root first, where a cache keeps blocks in plain order of use.
 4. The index is advice. Losing it costs cache hits, never an error.
 """
 
@@ -18,6 +18,7 @@ from itertools import islice
 from struct import Struct
 
 BLOCK_BYTES = 512  # about 128 tokens of English; engines cache by less (vLLM 16, SGLang 1 to 64), a look-up costs more
+AHEAD = 7  # bits: a full index forgets a 128th of its room at once, since a dict's first entries are found by a walk
 VICTIMS = 32  # blocks, about what a usual prompt pushes out
 LONGEST_CHAIN = 256  # blocks of one prompt that are looked at: 128 kB
 ENTRY_BYTES = 320  # measured upper bound of what one block of one replica costs here; tests hold it
@@ -47,17 +48,24 @@ class PrefixIndex:
     `where` maps a key to a bit mask of replicas, so that one look-up a block serves them all.
     """
 
-    __slots__ = ("_held", "_room", "_where")
+    __slots__ = ("_bits", "_held", "_room", "_root_first", "_where")
 
     def __init__(self) -> None:
         self._where: dict[int, int] = {}
         self._held: dict[int, dict[int, float]] = {}  # the least recently used first; with the second of that use
         self._room: dict[int, int] = {}
+        self._root_first: set[int] = set()
+        self._bits: dict[int, int] = {}  # one object a replica, so that most masks need no memory of their own
 
-    def add(self, number: int, room: int) -> None:
-        """Begin to index replica `number`, which can hold `room` blocks."""
+    def add(self, number: int, room: int, *, root_first: bool = False) -> None:
+        """Begin to index replica `number`, which can hold `room` blocks. `root_first`: see seat.Replica."""
         self._held[number] = {}
         self._room[number] = room
+        self._bits[number] = 1 << number
+        if root_first:
+            self._root_first.add(number)
+        else:
+            self._root_first.discard(number)
 
     def forget(self, number: int) -> None:
         """Replica `number` is gone or has lost its cache. Call `add` before it is used again."""
@@ -68,7 +76,8 @@ class PrefixIndex:
     def resize(self, number: int, room: int) -> None:
         """Replica `number` turned out to hold `room` blocks."""
         self._room[number] = room
-        self._trim(number)
+        if len(self._held[number]) > room:
+            self._trim(number)
 
     def depths(self, keys: Sequence[int], among: int) -> list[tuple[int, int]]:
         """How far each replica of the mask `among` has the prompt: (mask, blocks) pairs, longest first.
@@ -96,15 +105,14 @@ class PrefixIndex:
         """Replica `number` reads a prompt with `keys` at `now`: its prefix is the newest that it holds."""
         held = self._held[number]
         where = self._where
-        bit = 1 << number
-        for key in keys:
-            if key in held:
+        bit = self._bits[number]
+        # The end of a prompt is the oldest of its own prefix, unless the cache begins to lose it at its root.
+        for key in keys if number in self._root_first else reversed(keys):
+            mask = where.get(key, 0)
+            if mask & bit:
                 del held[key]  # to come again at the end
-            elif key in where:
-                where[key] |= bit
             else:
-                where[key] = bit
-        for key in keys[::-1]:  # the leaf is the oldest of its own prefix
+                where[key] = mask | bit if mask else bit
             held[key] = now
         if len(held) > self._room[number]:
             self._trim(number)
@@ -120,7 +128,7 @@ class PrefixIndex:
         """When the prefixes were last used that go next from a full replica `number`; nothing while it has room."""
         held = self._held[number]
         room = self._room[number]
-        if len(held) + (room >> 12) < room:
+        if len(held) + (room >> AHEAD) < room:
             return []
         return [*islice(held.values(), 0, VICTIMS, VICTIMS // 4)]
 
@@ -135,23 +143,13 @@ class PrefixIndex:
     def _trim(self, number: int) -> None:
         held = self._held[number]
         room = self._room[number]
-        # A few more than must go: a dict looks through the places of those that went before it finds its first.
-        over = len(held) - room + (room >> 12)
-        gone = []
-        for key in held:
-            if not over:
-                break
-            over -= 1
-            gone.append(key)
         where = self._where
-        bit = 1 << number
-        for key in gone:
+        bit = self._bits[number]
+        for key in [*islice(held, len(held) - room + (room >> AHEAD))]:
             del held[key]
-            left = where[key] ^ bit
-            if left:
-                where[key] = left
-            else:
-                del where[key]
+            mask = where.pop(key)
+            if mask != bit:
+                where[key] = mask ^ bit
 
     def _unmark(self, key: int, number: int) -> None:
         left = self._where[key] & ~(1 << number)

@@ -13,6 +13,7 @@ import msgspec
 from isthmus.routing.limit import GradientLimit
 from isthmus.routing.probe import STALE_S, Load
 
+FULL = 0.98  # share of a KV cache beyond which no further answer finds room
 BOTH, PREFILL, DECODE = "both", "prefill", "decode"
 
 
@@ -20,7 +21,9 @@ class Replica(msgspec.Struct, frozen=True):
     """One replica, as data. `room` in blocks of its KV cache (0 = not known), `slots` answers at once (0 = not known).
 
     `speed` is a first guess in seconds a unit of prompt. `role`: both | prefill | decode (disaggregated pools).
-    `adapters`: LoRA adapters that are loaded. `load_s`: what loading another one costs.
+    `adapters`: LoRA adapters that are loaded. `load_s`: what loading another one costs. `root_first`: its cache keeps
+    blocks in plain order of use, so an idle prefix loses its beginning first, and with it all; engines lose the leaf
+    first (vLLM frees blocks in reverse, SGLang evicts leaves alone).
     """
 
     name: str
@@ -30,6 +33,7 @@ class Replica(msgspec.Struct, frozen=True):
     role: str = BOTH
     adapters: tuple[str, ...] = ()
     load_s: float = 1.0
+    root_first: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -40,25 +44,23 @@ class Ask(msgspec.Struct, frozen=True):
     without: Collection[str] = ()
 
 
-class Ticket:
-    """One request at one replica. `expected` is the predicted TTFT in seconds.
+class Ticket(msgspec.Struct, eq=False):
+    """One request at one replica, picked `at` (monotonic seconds). `expected` is its predicted TTFT: `queue` + `work`.
 
-    `hit` counts the blocks that are believed cached, `units` is the rest of the prompt.
+    `hit` counts the blocks that are believed cached, `units` is the rest of the prompt. `work` is what is still unread
+    of it, in seconds; `fresh` is when the first token came (0: not yet).
     """
 
-    __slots__ = ("at", "expected", "fresh", "hit", "name", "number", "open", "queue", "units", "work")
-
-    def __init__(self, name: str, number: int, at: float, queue: float, work: float, hit: int, units: int) -> None:
-        self.name = name
-        self.number = number
-        self.at = at
-        self.queue = queue
-        self.work = work
-        self.expected = queue + work
-        self.hit = hit
-        self.units = units
-        self.open = True
-        self.fresh = 0.0
+    name: str
+    number: int
+    at: float
+    queue: float
+    work: float
+    expected: float
+    hit: int
+    units: int
+    open: bool = True
+    fresh: float = 0.0
 
 
 class Seat:
@@ -67,6 +69,8 @@ class Seat:
     __slots__ = (
         "asked",
         "begun",
+        "busy",
+        "choked",
         "done",
         "draining",
         "failed",
@@ -104,6 +108,8 @@ class Seat:
         self.learned_at = now
         self.load = Load()
         self.load_at = -inf
+        self.busy = 0  # requests at it, as its last probe tells
+        self.choked = False  # whether that said that its memory for running answers is taken
         slots = replica.slots or 4
         self.limit = GradientLimit(slots + (slots + 3) // 4)  # a few in line, so that no slot is ever without work
         self.most = self.limit.limit
@@ -114,8 +120,13 @@ class Seat:
         """Whether it takes no new request, however little it has to do."""
         return self.draining or not self.up
 
+    def hear(self, load: Load, now: float) -> None:
+        """A probe was answered at `now`."""
+        self.load = load
+        self.load_at = now
+        self.busy = load.running + load.waiting
+        self.choked = load.kv >= FULL
+
     def crowd(self, now: float) -> int:
         """Requests at it, also those that others sent, as far as its last probe tells."""
-        if now - self.load_at < STALE_S:
-            return max(self.inside, self.load.running + self.load.waiting)
-        return self.inside
+        return self.busy if self.busy > self.inside and now - self.load_at < STALE_S else self.inside

@@ -101,6 +101,25 @@ def test_of_one_prefix_the_leaf_goes_first():
     assert index.depths([1, 2, 3], 1) == [(1, 2)]
 
 
+def test_of_one_prefix_the_root_goes_first_where_a_cache_keeps_plain_order():
+    index = PrefixIndex()
+    index.add(0, 3, root_first=True)
+    index.store(0, [1, 2, 3])
+    index.store(0, [9])
+    assert index.depths([1, 2, 3], 1) == []
+    assert index.blocks(0) == 3
+
+
+def test_a_replica_that_comes_back_may_lose_the_other_end_first():
+    index = PrefixIndex()
+    index.add(0, 3, root_first=True)
+    index.forget(0)
+    index.add(0, 3)
+    index.store(0, [1, 2, 3])
+    index.store(0, [9])
+    assert index.depths([1, 2, 3], 1) == [(1, 2)]
+
+
 def test_a_forgotten_replica_leaves_nothing_behind(index):
     index.store(0, [1, 2])
     index.store(1, [1])
@@ -135,5 +154,5 @@ def test_memory_is_bounded_by_the_room_of_all_replicas_whatever_is_asked():
         index.store(prompt % replicas, chain(prompt.to_bytes(4) * 512, 99, 128))
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(index) == replicas * room
+    assert replicas * room * 0.99 <= len(index) <= replicas * room
     assert used <= len(index) * ENTRY_BYTES
