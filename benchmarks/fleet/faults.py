@@ -32,6 +32,7 @@ from benchmarks.fleet.load import Client, Outcome, quantile
 from isthmus.core.config import Config
 from isthmus.device import catalogue
 from isthmus.device.store import Store
+from isthmus.fleet.ray_cell import socket_place
 
 USERS, TOKENS, MODEL = 6, 24, "private"
 ROLL_S = 240.0
@@ -200,6 +201,8 @@ async def head(house: House) -> dict[str, object]:
     async with Crowd(house) as crowd:
         await asyncio.sleep(2)
         pid = gcs(house)
+        if not pid:
+            raise LookupError("Ray's head")
         os.kill(pid, signal.SIGKILL)
         seconds = await until(lambda: gcs(house) not in (0, pid), 90, 0.25)
         await asyncio.sleep(3)
@@ -214,7 +217,7 @@ async def head(house: House) -> dict[str, object]:
 
 
 def gcs(house: House) -> int:
-    mark = str(house.home / "run/fleet").encode()
+    mark = str(socket_place(house.home / "run/fleet")).encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
