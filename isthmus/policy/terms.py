@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
+from operator import and_
 from typing import NamedTuple
 
 from isthmus.core.scanner import note
@@ -307,23 +308,25 @@ class TermScanner:
         Sure, because inside ASCII a term begins where a word does and goes on at least to that word's end (rule 2);
         behind a blank it goes on only as a phrase or in single letters.
         """
-        inside = before != "" and _is_latin(before) and _is_latin(text[:1])
-        parts = text.split()
-        whole = len(parts) if text[-1:] in _BLANKS else len(parts) - 1
+        parts = text.lower().split()
+        final = parts.pop() if parts and text[-1:] not in _BLANKS else ""
+        if before != "" and _is_latin(before) and _is_latin(text[:1]):  # it goes on with a word that was shown
+            shown, final = (parts.pop(0), final) if parts else (final, "")
+            if not shown.strip(_PUNCTUATION).isalnum():
+                return -1
         begin = self._begin
-        for place, part in enumerate(parts):
-            word = part.strip(_PUNCTUATION)
-            if not word.isalnum():
-                if word:
-                    return -1
-            elif inside:
-                pass
-            elif place < whole:
-                if len(word) == 1 or begin.openers[hash(word.lower()) & MASK]:
-                    return -1
-            elif begin.prefixes[hash(word[:4].lower()) & MASK] and self._begins(word.lower()):
-                return len(text) - len(word) if part.endswith(word) else -1
-            inside = False
+        words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
+        if words and (  # all in C, word after word
+            not all(map(str.isalnum, words))
+            or min(map(len, words)) == 1
+            or any(map(begin.openers.__getitem__, map(and_, map(hash, words), repeat(MASK))))
+        ):
+            return -1
+        word = final.strip(_PUNCTUATION)
+        if word and not word.isalnum():
+            return -1
+        if word and begin.prefixes[hash(word[:4]) & MASK] and self._begins(word):
+            return len(text) - len(word) if final.endswith(word) else -1
         return len(text)
 
     def _quiet(self, text: str) -> int:
