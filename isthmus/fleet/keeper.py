@@ -131,7 +131,7 @@ class Keeper:
                 self._facts[name] = facts[name]
         for name in list(self._kept):
             if name not in names:
-                del self._kept[name]
+                self._forget(name)
         for name in names:
             known = self._facts.get(name)
             if known is None:
@@ -183,12 +183,18 @@ class Keeper:
             self._hand.drain(each, drains=False)
         for each in steps.stop:
             self._hand.stop(each)
-            del self._kept[each]
+            self._forget(each)
         # A replica that Ray is still making counts already, or each step would order another.
         coming = sum(each not in self._kept and each.startswith(f"{name}-") for each in self._hand.names())
         for _ in range(steps.start - coming):
             order = self._order(name, pool)
             self._hand.start(f"{name}-{order.launch.port}", order, pool)
+
+    def _forget(self, name: str) -> None:
+        """Its name and port may be given to another, who must not be taken for the one that ended."""
+        del self._kept[name]
+        self._facts.pop(name, None)
+        self._load.pop(name, None)
 
     def _order(self, name: str, pool: Pool) -> Order:
         taken = {int(each.rpartition("-")[2]) for each in self._hand.names()}
