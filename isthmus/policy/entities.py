@@ -108,14 +108,14 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(f"[{_PLACES}][A-HJ-NP-Z][ ·-]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"),
     ),
     Shape(
-        "hk_id", "IDHK", rb"[A-Za-z][0-9]{6} ?\(?[0-9Aa]",
+        "hk_id", "IDHK", rb"[A-Za-z][0-9]{6}",  # the same as of tw_id: one pattern of the automaton
         re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,2}[0-9]{6} ?(?:\([0-9Aa]\)|[0-9Aa](?![A-Za-z0-9]))"), hk_id,
     ),
     Shape(
         "mo_id", "IDMO", "澳门|澳門|[Mm]aca[uo]|MACA[UO]".encode(),
         re.compile(r"(?<![A-Za-z0-9])[157][0-9]{6}(?:\([0-9]\)|/?[0-9](?![A-Za-z0-9]))"), always, _MACAU,
     ),
-    Shape("tw_id", "IDTW", rb"[A-Za-z][1289][0-9]{8}", _word("[A-Za-z][1289][0-9]{8}"), tw_id),
+    Shape("tw_id", "IDTW", rb"[A-Za-z][0-9]{6}", _word("[A-Za-z][1289][0-9]{8}"), tw_id),
     Shape(
         "iban", "IBAN", rb"[A-Za-z]{2}[0-9]{2} ?[A-Za-z0-9]{4} ?[A-Za-z0-9]{4}",
         _word("[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?"), iban,
@@ -130,7 +130,7 @@ SHAPES: tuple[Shape, ...] = (
         re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])"), ipv4,
     ),
     Shape(
-        "ip", "IPNO", rb"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
+        "ip", "IPNO", rb":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:",
         re.compile(r"(?<![A-Za-z0-9:])[0-9A-Fa-f]{1,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7}(?![A-Za-z0-9:])"), ipv6,
     ),
     Shape(

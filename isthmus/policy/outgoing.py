@@ -11,7 +11,7 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,6 +32,7 @@ _NUMBERS = frozenset((
     "messages", "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options", "n",
     "presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logprobs", "parallel_tool_calls",
 ))  # fmt: skip
+_QUOTE, _BACKSLASH = b'"\\'  # numbers: `in` is slow for bytes
 _HEAD = 24  # bytes by which a text is found
 _WORDS = frozenset(("role", "type"))  # words of the wire itself; encrypted_content is read by its maker alone
 
@@ -50,23 +51,36 @@ def messages(raw: bytes | msgspec.Raw, change: Change) -> bytes:
     return msgspec.json.encode(walked) if walked != found else bytes(raw)
 
 
-def alone(source: bytes, texts: Iterable[str], change: Callable[[str], str]) -> bytes:
+def alone(source: bytes, texts: list[str], change: Callable[[str], str]) -> bytes:
     """As `messages`, where `texts` are all that they hold (core.wire.Ask.alone).
 
-    Each is found with its quotes: as a whole value, or as the end of another text, which then is changed there alike.
-    A role is no detail.
+    Each is found with its quotes: as a whole value, or as the end of another text, which then is changed there alike;
+    so the longest comes first, while it still stands there as it was. A role is no detail.
     """
-    for text in texts:
+    for text in sorted(texts, key=len, reverse=True) if len(texts) > 1 else texts:
         changed = change(text)
         if changed != text:
-            written, instead = msgspec.json.encode(text), msgspec.json.encode(changed)
-            start = source.find(written[:_HEAD])  # a long needle is slow to look for
-            end = start + len(written)
-            if source[start:end] == written and source.find(written[:_HEAD], start + 1) < 0:
-                source = source[:start] + instead + source[end:]
-            else:
-                source = source.replace(written, instead)
+            source = _exchanged(source, text, changed)
     return source
+
+
+def _exchanged(source: bytes, text: str, changed: str) -> bytes:
+    plain = text.encode()
+    written = b'"%b"' % plain
+    start = source.find(written[:_HEAD])  # a long needle is slow to look for
+    end = start + len(written)
+    # Most texts have nothing to escape. What stands in JSON as it is has no control character (RFC 8259, section 7).
+    if source[start:end] == written and _QUOTE not in plain and _BACKSLASH not in plain:
+        instead = b'"%b"' % changed.encode()
+    else:
+        written, instead = msgspec.json.encode(text), msgspec.json.encode(changed)
+        start = source.find(written[:_HEAD])
+        end = start + len(written)
+        if source[start:end] != written:
+            return source.replace(written, instead)
+    if source.find(written[:_HEAD], start + 1) >= 0:
+        return source.replace(written, instead)
+    return source[:start] + instead + source[end:]
 
 
 def fields(asked: Mapping[str, msgspec.Raw], change: Change) -> dict[str, msgspec.Raw]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import islice
 
 from isthmus.core.secret import Withheld
 from isthmus.policy.numbers import Place
@@ -86,11 +87,12 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored. `unreturned` counts the values that never came back.
     """
 
-    __slots__ = ("_back", "_begins", "_begun", "_known", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = ("_back", "_begins", "_begun", "_given", "_known", "_of", "_signs", "_values", "escaped", "restored")
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
-        self._values: dict[str, str] = {}
+        self._given: set[str] = set()
+        self._values: dict[str, str] = {}  # the way back: made when an answer comes
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
         self._back: set[str] = set()
@@ -105,53 +107,61 @@ class Placeholders(Withheld):
         made = cls()
         for placeholder, value in originals.items():
             made._of[placeholder[1:5], value] = placeholder
-            made._values[placeholder] = value
+        made._given.update(originals)
         return made
 
     def originals(self) -> dict[str, str]:
         """Placeholder -> what it stands for."""
-        return dict(self._values)
+        return {placeholder: value for (_, value), placeholder in self._of.items()}
 
     def stand_in(self, code: str, value: str) -> str:
         """The placeholder for `value`, made on first sight."""
         return self.masked(value, [("", code, 0, len(value))], {})
 
-    def masked(self, text: str, found: Iterable[Place], kinds: dict[str, str], *, bare: bool = False) -> str:
+    def masked(self, text: str, found: Sequence[Place], kinds: dict[str, str], *, bare: bool = False) -> str:
         """`text` with a placeholder for each of `found`, which are in order and apart; `kinds` learns what kind it is.
 
         `bare`: without brackets, where only letters, digits and hyphens may stand.
         """
-        of, values = self._of, self._values
+        of = self._of
+        before = len(of)
         out: list[str] = []
         add = out.append
         at = 0
         for kind, code, start, end in found:
-            value = text[start:end]
-            key = (code, value)
+            key = (code, text[start:end])
             one = of.get(key)
             if one is None:
                 stock = _stock.get(code)
-                one = stock.pop() if stock else _fresh(code)
-                while one in values:
-                    one = _fresh(code)
-                values[one] = value
-                of[key] = one
+                one = of[key] = stock.pop() if stock else _fresh(code)
             kinds[one] = kind
             add(text[at:start])
             add(one[1:-1] if bare else one)
             at = end
+        if len(of) > before and not self._are_apart(before):
+            for key in list(of)[before:]:  # once in ten thousand million: drawn again
+                kinds.pop(of.pop(key), None)
+            self._given = set(of.values())
+            return self.masked(text, found, kinds, bare=bare)
         add(text[at:])
         return "".join(out)
+
+    def _are_apart(self, before: int) -> bool:
+        """Whether no two values share a placeholder, where those from place `before` on are new."""
+        given = self._given
+        given.update(islice(self._of.values(), before, None))
+        return len(given) == len(self._of)
 
     def _shapes(self) -> None:
         """What a text of this map's types begins and ends with; made when an answer comes."""
         codes = {code for code, _ in self._of}
         self._known = len(self._of)
+        self._values = self.originals()
         self._begins = tuple(f"{code}-" for code in codes)
         self._signs = frozenset("".join(codes))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._of)
 
     @property
     def lost(self) -> int:
@@ -161,7 +171,7 @@ class Placeholders(Withheld):
     @property
     def unreturned(self) -> int:
         """See above."""
-        return len(self._values) - len(self._back)
+        return len(self._of) - len(self._back)
 
     def is_apart(self, text: str) -> bool:
         """Whether nothing in `text` can be, or begin, a placeholder of this map."""
@@ -204,7 +214,7 @@ class Placeholders(Withheld):
                 return 0
             body = match[1]
             whole = len(body) == LENGTH - 2 and body == match[0]  # without brackets it is whole, and stands
-            if not whole and any(known.startswith(body, 1) for known in self._values):
+            if not whole and any(known.startswith(body, 1) for known in self._of.values()):
                 return len(match[0])
             start = match.start() + 1
 

@@ -91,6 +91,17 @@ def test_parts_that_hold_something_only_together_become_one():
     ]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [["X1"], ["a X1", "X1"], ['say "X1', "X1"], ["X1", 'X1 "X1'], ["X1\n", "X1", 'X1"', "X1\\"], ["X1,", "quiet", "X1,"],
+     ['the same two dozen letters X1"', "the same two dozen letters X1", "the same two dozen letters X1 X1"]],
+)  # fmt: skip
+def test_texts_that_are_alone_are_changed_whatever_they_hold(texts):
+    source = msgspec.json.encode([{"role": "user", "content": text} for text in texts])
+    left = json.loads(outgoing.alone(source, texts, CHANGE.text))
+    assert [one["content"] for one in left] == [CHANGE.text(text) for text in texts]
+
+
 def test_what_did_not_change_keeps_its_bytes():
     raw = b'[ {"role":"user", "content":"quiet", "encrypted_content":"X1"} ]'
     assert outgoing.messages(raw, CHANGE) == raw

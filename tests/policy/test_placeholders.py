@@ -74,6 +74,18 @@ def test_two_values_never_share_a_placeholder(monkeypatch):
     assert made.stand_in("MAIL", "x") != made.stand_in("MAIL", "y")
 
 
+def test_a_text_whose_values_drew_alike_is_masked_anew(monkeypatch):
+    alike, other = "[MAIL-00000000]", "[MAIL-11111111]"
+    more = ["[MAIL-33333333]", "[MAIL-22222222]"]
+    monkeypatch.setattr(placeholders, "_stock", {"MAIL": [*more, other, alike, alike]})
+    made = Placeholders()
+    kinds = {}
+    found = [("email", "MAIL", 0, 1), ("email", "MAIL", 2, 3)]
+    assert made.masked("x y", found, kinds) == f"{other} {more[1]}"
+    assert kinds == {other: "email", more[1]: "email"}
+    assert made.originals() == {other: "x", more[1]: "y"}
+
+
 def test_no_sign_is_likelier_than_another(monkeypatch):
     monkeypatch.setattr(placeholders, "_stock", {})
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: bytes(range(256)))
