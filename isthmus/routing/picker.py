@@ -288,6 +288,7 @@ class Picker:
         for seat in self.seats():
             if middle and now - seat.learned_at > FORGET_S:
                 self._speed[seat.number] += (middle - self._speed[seat.number]) * DRIFT
+            self._index.trim(seat.number)
             self._value(seat, now)
             self._weigh(seat, now)
 
@@ -425,6 +426,8 @@ class Picker:
             else:
                 best = base[number] + price[number] * size
                 common = 0
+            if len(found) == 1 and common:
+                return number
         for mask, depth in found:
             if depth == common:
                 continue

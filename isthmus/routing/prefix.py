@@ -5,8 +5,8 @@ Rules of this room:
 2. Keys come from a keyed hash (CPython's SipHash-1-3, keyed anew in each process, PEP 456) over a secret seed that
    differs by tenant, region and model: nothing of a prompt can be read from the index, and no tenant can ask what
    another one sent.
-3. Memory is bounded per replica by what its engine can hold. Beyond that the oldest prefix goes, its leaf first, as
-   engines do it themselves (least recently used); or its root first, where a cache keeps blocks in plain order of use.
+3. Memory is bounded per replica by what its engine can hold, and a 64th. Beyond that the oldest prefix goes, its leaf
+   first, as engines do it themselves (least recently used); or its root first, where a cache keeps plain order of use.
 4. The index is advice. Losing it costs cache hits, never an error.
 """
 
@@ -19,6 +19,7 @@ from struct import Struct
 
 BLOCK_BYTES = 512  # about 128 tokens of English; engines cache by less (vLLM 16, SGLang 1 to 64), a look-up costs more
 AHEAD = 7  # bits: a full index forgets a 128th of its room at once, since a dict's first entries are found by a walk
+OVER = 6  # bits: by a 64th of its room it may be over between two probe periods
 VICTIMS = 32  # blocks, about what a usual prompt pushes out
 LONGEST_CHAIN = 256  # blocks of one prompt that are looked at: 128 kB
 ENTRY_BYTES = 320  # measured upper bound of what one block of one replica costs here; tests hold it
@@ -76,8 +77,7 @@ class PrefixIndex:
     def resize(self, number: int, room: int) -> None:
         """Replica `number` turned out to hold `room` blocks."""
         self._room[number] = room
-        if len(self._held[number]) > room:
-            self._trim(number)
+        self.trim(number)
 
     def depths(self, keys: Sequence[int], among: int) -> list[tuple[int, int]]:
         """How far each replica of the mask `among` has the prompt: (mask, blocks) pairs, longest first.
@@ -114,7 +114,13 @@ class PrefixIndex:
             else:
                 where[key] = mask | bit if mask else bit
             held[key] = now
-        if len(held) > self._room[number]:
+        room = self._room[number]
+        if len(held) > room + (room >> OVER):
+            self.trim(number)
+
+    def trim(self, number: int) -> None:
+        """Forget the oldest of what replica `number` cannot hold: called every probe period, beside requests."""
+        if len(self._held[number]) > self._room[number]:
             self._trim(number)
 
     def drop(self, number: int, keys: Sequence[int]) -> None:
