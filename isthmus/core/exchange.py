@@ -6,6 +6,7 @@ formatted or pickled.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -88,8 +89,8 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     stream up again. `reserved` is what policy.quota holds for it, `cost` micro-units and their currency; `estimated`
     says that tokens were counted here, from `heard`, what a partner said (channel, texts of its events), or from
     `out_chars` characters and `out_bytes` bytes (UTF-8) of it that were released. `continues`: should its stream break
-    off, the caller wants another route to go on with it; `before` is then the part that was said before. `low_latency`: it
-    wants each event of a stream at once.
+    off, the caller wants another route to go on with it; `before` is then the part that was said before.
+    `low_latency`: it wants each event of a stream at once.
     """
 
     id: str
@@ -125,7 +126,7 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     estimated: bool = False
     out_chars: int = 0
     out_bytes: int = 0
-    heard: list[tuple[str, list[str]]] | None = None
+    heard: list[tuple[str, Iterable[str]]] | None = None
     continues: bool = False
     low_latency: bool = False
     before: Before | None = None

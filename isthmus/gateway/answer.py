@@ -220,7 +220,7 @@ def whole(ex: Exchange, plan: Plan, body: bytes, answer: Answer) -> bytes:
     if ex.usage is None:
         ex.heard = [(channel, [text]) for channel, text in texts(said).items()]
         for _, pieces in ex.heard:
-            hear(ex, pieces[0])
+            hear(ex, "".join(pieces))
     ex.finish = ended = finish(choice.finish_reason)
     if answer.foreign:
         body = only_known(body, "message")

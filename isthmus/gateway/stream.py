@@ -9,7 +9,7 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 from operator import itemgetter
 from types import ModuleType
@@ -21,6 +21,7 @@ from isthmus.core import sse
 from isthmus.core.decision import Plan
 from isthmus.core.errors import Refusal
 from isthmus.core.exchange import Exchange
+from isthmus.core.pieces import Pieces
 from isthmus.core.sse import DONE, EventTooLargeError
 from isthmus.core.wire import Chunk, ChunkChoice, Said
 from isthmus.gateway import answer
@@ -58,7 +59,7 @@ class Stream:
         self._dialect = dialect
         self._chunked = chunked
         self._now = now
-        self._heard: list[tuple[str, list[str]]] = []
+        self._heard: list[tuple[str, Iterable[str]]] = []
         ex.heard = self._heard  # what the partner said, should its own count never come
         self._events = sse.EventReader()
         self.connection: Connection | None = None  # to be cut when the stream must end early
@@ -269,7 +270,11 @@ class Stream:
         for stage in self._plan.on_event:
             released = stage(ex, channel, released, False)
         hear(ex, released)
-        self._heard.append((channel, pieces))
+        named, said = self._heard[-1] if self._heard else ("", ())
+        if named != channel or not isinstance(said, Pieces):
+            said = Pieces()
+            self._heard.append((channel, said))
+        said.add(text, pieces)
         if ex.blocked:
             self._hold_finish(last, {channel: released})
         elif released == text:

@@ -20,6 +20,7 @@ import httptools
 
 from isthmus.core.decision import Route
 from isthmus.gateway.errand import Errand, wait
+from isthmus.gateway.sips import SIP, sip
 
 CONNECT_SECONDS = 5.0
 FIRST_BYTE_SECONDS = 120.0
@@ -76,6 +77,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_paused",
         "_resting",
+        "_room",
         "_sink",
         "_size",
         "_streaming",
@@ -89,8 +91,9 @@ class Connection(asyncio.Protocol):
         "transport",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: memoryview | None = None) -> None:
         self._loop = loop
+        self._room = room  # where streams are read to, sip by sip; None once they are
         self._fields: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self.on_header = self._fields.__setitem__
@@ -133,6 +136,9 @@ class Connection(asyncio.Protocol):
         if self._paused or self._resting:
             self.resume()  # the last answer was whole before its slow caller had read it, or before the tick
         self._sink = sink
+        if sink is not None and self._room is not None:
+            sip(self.transport, self, self._room)
+            self._room = None
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
         if errand is not None:
@@ -284,12 +290,13 @@ class Connection(asyncio.Protocol):
 class Pool:
     """Idle connections per endpoint, newest first, so that spare ones age and are closed."""
 
-    __slots__ = ("_busy", "_idle", "_loop", "_tls")
+    __slots__ = ("_busy", "_idle", "_loop", "_room", "_tls")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._idle: dict[tuple[str, int, bool], deque[Connection]] = {}
         self._busy: set[Connection] = set()
+        self._room = memoryview(bytearray(SIP))
         self._tls: ssl.SSLContext | None = None
 
     def take(self, route: Route) -> Connection | None:
@@ -325,7 +332,11 @@ class Pool:
     async def _open(self, route: Route) -> Connection:
         tls = self._context() if route.tls else None
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self._loop), route.host, route.port, ssl=tls, server_hostname=route.host if tls else None
+            lambda: Connection(self._loop, self._room),
+            route.host,
+            route.port,
+            ssl=tls,
+            server_hostname=route.host if tls else None,
         )
         sock = connection.transport.get_extra_info("socket")
         if sock is not None:

@@ -5,7 +5,7 @@ from corridor_parts import delta, ending
 from test_stream import Talk
 
 from isthmus.gateway.errand import Errand
-from isthmus.gateway.pace import EACH, TICK, Pace
+from isthmus.gateway.pace import AT_ONCE, EACH, TICK, Pace
 from isthmus.gateway.upstream import Connection
 
 STREAMS = 10
@@ -23,6 +23,9 @@ class Loop:
 
     def call_later(self, seconds, call):
         self.later.append((seconds, call))
+
+    def call_soon(self, call):
+        self.later.append((0.0, call))
 
     def turn(self):
         """The tick comes."""
@@ -86,6 +89,32 @@ def test_all_that_rest_wake_with_one_tick(loop):
     assert len(loop.later) == 1
     loop.turn()
     assert all(connection.transport.reads for connection in both)
+
+
+def test_many_that_rest_wake_a_few_in_each_turn_of_the_loop(loop):
+    pace = Pace(loop, range(STREAMS))
+    many = [open_connection(loop) for _ in range(2 * AT_ONCE + 1)]
+    for connection in many:
+        read_twice(pace, loop, connection, 0.0)
+    woken = []
+    while loop.later:
+        loop.turn()
+        woken.append(sum(connection.transport.reads for connection in many))
+    assert woken == [AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 1]
+
+
+def test_who_rests_while_others_are_still_to_be_woken_waits_behind_them(loop):
+    pace = Pace(loop, range(STREAMS))
+    many = [open_connection(loop) for _ in range(AT_ONCE + 1)]
+    for connection in many:
+        read_twice(pace, loop, connection, 0.0)
+    loop.turn()
+    pace.rest(many[0])
+    loop.later.reverse()  # its tick comes before the others have been woken
+    loop.turn()
+    assert not many[0].transport.reads
+    loop.turn()
+    assert all(connection.transport.reads for connection in many)
 
 
 def test_a_stream_that_speaks_slower_than_the_tick_never_rests(loop):

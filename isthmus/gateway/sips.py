@@ -1,0 +1,42 @@
+"""Sips: a streamed answer is read a little at a time.
+
+A read takes whatever the kernel has, up to 256 KiB; of a fast partner's stream that is hundreds of events, which keep
+everybody else waiting while they are read, and wait here, all of them, when the caller is slow. A connection that reads
+in sips takes at most SIP bytes at once, into room that all connections of a worker share: what is left stays in the
+kernel, whose own bound makes the partner wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+SIP = 16 << 10  # bytes: about a hundred events, so that a usual burst is one read
+
+
+class Sips(asyncio.BufferedProtocol):
+    """Stands before a connection's protocol and hands it each sip. `room`: SIP bytes, free again when they are read."""
+
+    __slots__ = ("_protocol", "_room")
+
+    def __init__(self, protocol: asyncio.Protocol, room: memoryview) -> None:
+        self._protocol = protocol
+        self._room = room
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._protocol.data_received(bytes(self._room[:nbytes]))
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+
+def sip(transport: asyncio.Transport, protocol: asyncio.Protocol, room: memoryview) -> None:
+    """Let `transport` read in sips from now on; its protocol stays `protocol`."""
+    transport.pause_reading()
+    transport.set_protocol(Sips(protocol, room))
+    transport.resume_reading()  # who reads is asked anew how much it takes
