@@ -28,7 +28,7 @@ _GIVEN = frozenset((
     "parameters", "properties", "description", "required", "items", "enum", "strict", "schema", "json_schema",
     "reasoning_content", "additionalProperties",
 ))  # fmt: skip
-_NUMBERS = frozenset((
+NUMBERS = frozenset((  # fields in which no detail can be, and the messages
     "messages", "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options", "n",
     "presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logprobs", "parallel_tool_calls",
 ))  # fmt: skip
@@ -85,11 +85,9 @@ def _exchanged(source: bytes, text: str, changed: str) -> bytes:
 
 def fields(asked: Mapping[str, msgspec.Raw], change: Change) -> dict[str, msgspec.Raw]:
     """Those other fields of a request that changed. Fields of numbers alone, and the model's name, are passed over."""
-    if _NUMBERS.issuperset(asked):
-        return {}
     changed = {}
     for name, raw in asked.items():
-        if name in _NUMBERS:
+        if name in NUMBERS:
             continue
         content = bytes(raw)
         if b'"' not in content:

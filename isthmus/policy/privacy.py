@@ -163,9 +163,13 @@ def masked_question(
     def change(text: str) -> str:
         return masked(text, made, kinds, find)
 
-    both = outgoing.Change(change, lambda text: masked(text, made, kinds, find, bare=True))
-    messages = outgoing.messages(source, both) if texts is None else outgoing.alone(source, texts, change)
-    changed = outgoing.fields(fields, both)
+    changed: Mapping[str, msgspec.Raw] = {}
+    if texts is not None and outgoing.NUMBERS.issuperset(fields):
+        messages = outgoing.alone(source, texts, change)
+    else:
+        both = outgoing.Change(change, lambda text: masked(text, made, kinds, find, bare=True))
+        messages = outgoing.messages(source, both) if texts is None else outgoing.alone(source, texts, change)
+        changed = outgoing.fields(fields, both)
     told = list(kinds.values())
     return _Done(source, messages, changed, {kind: told.count(kind) for kind in dict.fromkeys(told)})
 
