@@ -2,11 +2,11 @@
 
     python -m benchmarks.gateway.slow [CONNECTIONS [NORMAL_PER_SECOND [KIND]]]          default 500, 50, all kinds
 
-What slowhttptest does (-H, -B, -X), in one script that also measures: each slow head or body sends a byte a second;
-each slow reader asks for a stream of 4,000 events and reads 16 bytes a second through a receive buffer of 4 KiB. Beside
-them normal requests are asked at a fixed rate on their own connections. Told per kind: p50 and p99 of the normal
-requests, how the slow ones ended and when, and the worker's memory before, at its peak and after. The last line is one
-JSON document.
+What slowhttptest does (-H, -B, -X; -r 200), in one script that also measures: each slow head or body sends a byte a
+second; each slow reader asks for a stream of 4,000 events and reads 16 bytes a second through a receive buffer of
+4 KiB. Beside them normal requests are asked at a fixed rate on their own connections. Told per kind: p50 and p99 of the
+normal requests, how the slow ones ended and when, and the worker's memory before, at its peak and after. The last line
+is one JSON document.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from benchmarks.gateway import quick
 from benchmarks.gateway.house import Caller, clock, quantile, request, worker
 
 EVENTS = 4_000
+OPENED = 200.0  # connections a second
 LONGEST = 95.0  # seconds; no deadline of the door is later
 
 
@@ -115,7 +116,10 @@ async def play(house, kind: str, slow: list, rate: float) -> dict[str, object]:
         if seconds:
             await asyncio.sleep(seconds)
         else:
-            tasks = [asyncio.ensure_future(make(told)) for make in slow]
+            tasks = []
+            for make in slow:
+                tasks.append(asyncio.ensure_future(make(told)))
+                await asyncio.sleep(1 / OPENED)
             while not all(task.done() for task in tasks):
                 peak = max(peak, quick.rss_mib(house.pid))
                 await asyncio.sleep(0.25)
