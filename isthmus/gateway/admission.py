@@ -72,6 +72,10 @@ class Admission:
         self._chance = chance
         self._easy = int(room * (1 - RAMP))
 
+    def resize(self, room: int) -> None:
+        """The room is another size from now on."""
+        self.room = self.limit = self._most = room
+
     def enter(self, headers: dict[bytes, bytes]) -> int:
         """Take a place; the class is for `leave`. Raises Refusal overloaded, or bad_header for an unknown class."""
         named = headers.get(HEADER)

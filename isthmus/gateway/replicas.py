@@ -148,7 +148,7 @@ class Replicas:
 
     def measure(self, seconds: float) -> None:
         """The room is as large as the replicas' places are now; what came in the last `seconds` says who needs it."""
-        self._room.room = self._room.limit = self._picker.places()
+        self._room.resize(self._picker.places())
         if seconds > 0:
             self._room.look(seconds, 0.0)
 

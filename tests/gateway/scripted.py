@@ -117,6 +117,9 @@ class Transport:
 
     resume_reading = pause_reading
 
+    def set_protocol(self, protocol):
+        """What is said comes whole: nobody sips."""
+
     def get_extra_info(self, name, default=None):
         return default
 
