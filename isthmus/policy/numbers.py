@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -48,7 +49,9 @@ NEAR = 24  # characters before a number in which its naming word must stand
 
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
+_LEAST_DIGITS = 7
 _MOST_DIGITS = 19
+_US_DIGITS = 11  # with the 1 before
 _CODE_SIZE = 18  # of a unified social credit code; here only those of 17 digits and an X
 _LISTING = 24  # groups in a run beyond which it is a list: there only whole groups and strong checks count
 _GROUPS = 5  # of one number inside a list
@@ -73,7 +76,7 @@ def _outline(byte: int) -> int:
 
 _OUTLINE = bytes(map(_outline, range(0x80))) + b"?" * 0x80
 _PLUS = ord("+")
-# A run, or several, in an outline: begins with one sign, because that is looked for quickly.
+# A run, or several, in an outline: begins with one sign, because that is looked for quickly. A "?" is in none.
 _WHERE = re.compile(rb"0[0 .()-]{5,}0(?:[ -]?X(?![0Xa]))?")
 _FROM_ABROAD = re.compile(rb"0+(?:[ -]{1,2}0+)*")
 
@@ -84,30 +87,27 @@ def _outlines(*parts: str) -> list[bytes]:
     return ["".join(way).encode() for way in product(*ways)]
 
 
-def _is_mobile(text: str, start: int, end: int) -> bool:
-    del end
-    return text[start] == "1" and text[start + 1] > "2"
-
-
-def _whole(check: Callable[[str], bool]) -> Callable[[str, int, int], bool]:
-    return lambda text, start, end: check(text[start:end])
-
-
-def _grouped(check: Callable[[str], bool]) -> Callable[[str, int, int], bool]:
-    """`check` of digits with hyphens and spaces between."""
-    return lambda text, start, end: check(text[start:end].replace(" ", "").replace("-", ""))
+def _is_mobile(digits: str) -> bool:
+    return digits[0] == "1" and digits[1] > "2"
 
 
 _FOURS = ("0000", "-", "0000", "-", "0000", "-", "0000")
-# Rule 2: outline -> kind, code, check of a place. Whose check fails, and what is not here, is looked at group by group.
-_USUAL: dict[bytes, tuple[str, str, Callable[[str, int, int], bool]]] = {
-    **dict.fromkeys(_outlines("0" * 11), ("cn_mobile", "TELE", _is_mobile)),
-    **dict.fromkeys(_outlines("000", "-", "0000", "-", "0000"), ("cn_mobile", "TELE", _is_mobile)),
-    **dict.fromkeys(_outlines("000000", "~", "00000000", "~", "0000"), ("cn_id", "IDNO", _grouped(mainland))),
-    **dict.fromkeys(_outlines("000000", "~", "00000000", "~", "000X"), ("cn_id", "IDNO", _grouped(mainland))),
-    **dict.fromkeys(_outlines("0" * 18) + _outlines("0" * 17 + "X"), ("cn_id", "IDNO", _whole(mainland))),
-    **dict.fromkeys(_outlines(*_FOURS) + _outlines(*_FOURS, "~", "000"), ("card", "CARD", _grouped(is_card))),
-    **dict.fromkeys(_outlines("0" * 16) + _outlines("0" * 19), ("card", "CARD", _whole(is_card))),
+_Usual = tuple[str, str, Callable[[str], bool], str]
+
+
+def _told(kind: str, code: str, check: Callable[[str], bool], outlines: list[bytes]) -> dict[bytes, _Usual]:
+    """Rule 2: outline -> kind, code, check of its digits, and the signs to take out before."""
+    return {one: (kind, code, check, "".join(sign for sign in "- " if sign.encode() in one)) for one in outlines}
+
+
+# Whose check fails, and what is not here, is looked at group by group.
+_USUAL: dict[bytes, _Usual] = {
+    **dict.fromkeys(_outlines("0" * 11), ("cn_mobile", "TELE", _is_mobile, "")),
+    **dict.fromkeys(_outlines("000", "-", "0000", "-", "0000"), ("cn_mobile", "TELE", _is_mobile, "")),
+    **_told("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "0000")),
+    **_told("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "000X")),
+    **_told("card", "CARD", is_card, _outlines(*_FOURS) + _outlines(*_FOURS, "~", "000")),
+    **_told("card", "CARD", is_card, _outlines("0" * 16) + _outlines("0" * 19)),
 }
 _ABROAD = frozenset((8, 9, 10, 11, 12, 14))  # digits after a plus that nothing else has
 
@@ -153,34 +153,56 @@ _AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 def numbers(text: str) -> list[Place]:
     """Private numbers of `text` in order, never overlapping."""
     drawn = text.encode("ascii", "replace").translate(_OUTLINE)  # a place here is a place in `text`
-    return _numbers(text, drawn, 0, len(drawn))
+    found: list[Place] = []
+    find = drawn.find
+    start = find(b"0")
+    while start >= 0:
+        end = find(b"?", start)
+        if end < 0:
+            end = len(drawn)
+        if end - start >= _LEAST_DIGITS:
+            one = _at_once(text, drawn, drawn[start:end], start)
+            if one is None:
+                found += _numbers(text, drawn, start, end)
+            else:
+                found.append(one)
+        start = find(b"0", end)
+    return found
 
 
 def _numbers(text: str, drawn: bytes, first: int, final: int) -> list[Place]:
     found: list[Place] = []
     for where in _WHERE.finditer(drawn, first, final):
-        outline = where[0]
-        start = where.start()
-        end = start + len(outline)
-        if start and drawn[start - 1] == _PLUS:
-            if _is_from_abroad(outline, text[start]):
-                found.append(("phone", "TELE", start - 1, end))
-                continue
+        start, end = where.span()
+        one = _at_once(text, drawn, where[0], start)
+        if one is None:
+            found += _looked_at_well(text, drawn, start, end)
         else:
-            usual = _USUAL.get(outline)
-            if usual is not None:
-                kind, code, fits = usual
-                if fits(text, start, end):
-                    found.append((kind, code, start, end))
-                    continue
-        found += _looked_at_well(text, drawn, start, end)
+            found.append(one)
     return found
 
 
-def _is_from_abroad(outline: bytes, first: str) -> bool:
-    """Whether what follows a plus, and begins with the digit `first`, is the number of a telephone and nothing else."""
-    digits = outline.count(b"0")
-    return digits in _ABROAD and (first != "1" or digits == 11) and _FROM_ABROAD.fullmatch(outline) is not None
+def _at_once(text: str, drawn: bytes, outline: bytes, start: int) -> Place | None:
+    """Rule 2: what the outline at `start` tells, if anything."""
+    end = start + len(outline)
+    if start and drawn[start - 1] == _PLUS:
+        if _is_from_abroad(outline) and (text[start] != "1" or outline.count(b"0") == _US_DIGITS):
+            return "phone", "TELE", start - 1, end
+        return None
+    usual = _USUAL.get(outline)
+    if usual is None:
+        return None
+    kind, code, check, signs = usual
+    digits = text[start:end]
+    for sign in signs:
+        digits = digits.replace(sign, "")
+    return (kind, code, start, end) if check(digits) else None
+
+
+@lru_cache(maxsize=1024)
+def _is_from_abroad(outline: bytes) -> bool:
+    """Whether what follows a plus is the number of a telephone and nothing else. (Outlines hold no digit of anyone.)"""
+    return outline.count(b"0") in _ABROAD and _FROM_ABROAD.fullmatch(outline) is not None
 
 
 def _looked_at_well(text: str, drawn: bytes, start: int, end: int) -> list[Place]:
