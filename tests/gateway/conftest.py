@@ -2,15 +2,12 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scripted import KEYS, Scripted
-
-DAY = datetime(2026, 11, 22, tzinfo=UTC)
+from scripted import DAY, KEYS, Scripted
 
 
 @pytest.fixture(scope="session")

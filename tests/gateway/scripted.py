@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from corridor_parts import Door as Written
@@ -39,6 +40,7 @@ from isthmus.node import prepare
 from isthmus.routing.breaker import Breakers
 from isthmus.routing.choose import Chooser
 
+DAY = datetime(2026, 11, 22, tzinfo=UTC)
 FAILURES = (
     "refuse", "dead", "hang", "garbage", "lying", "cut", "early", "error200", "busy", "denied", "rejected", "failing",
     "loading", "two", "nojson",

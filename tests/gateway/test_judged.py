@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import DAY
 from corridor_parts import USAGE, called, delta, ending
 from judging_parts import KEYS, PATIENCE, Asking, Partner, Service, write
+from scripted import DAY, Scripted, plain
 from scripted import KEYS as PARTNERS
-from scripted import Scripted, plain
 from starlette.applications import Starlette
 from test_relay import FORBIDDEN, agree
 
