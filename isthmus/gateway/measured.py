@@ -1,7 +1,8 @@
 """What a worker counts: every exchange when it is settled, and its own state four times a second.
 
-`Meter.count` is hot: one dictionary look-up and a few additions to a plain list. `observe`, four times a second, copies
-the rows that changed to shared memory (core.measures). Rows of the sheet:
+`Meter.count` is hot: one dictionary look-up, a few additions to a plain list, and times that are noted as they are.
+`observe`, four times a second, sorts these into buckets, all at once, and adds the rows that changed to shared memory
+(core.measures). Rows of the sheet:
 
     answers  region, route, tier, outcome, refusal code      breaker  route
     worker   shard
@@ -9,8 +10,13 @@ the rows that changed to shared memory (core.measures). Rows of the sheet:
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from itertools import repeat
 from math import frexp
+from operator import itemgetter, mul
 from pathlib import Path
+from typing import NamedTuple
 
 from isthmus.core.clock import Clock
 from isthmus.core.decision import Plan
@@ -44,6 +50,14 @@ _LAST = BUCKETS - 1
 _ZEROS: list[float] = [0] * CELLS
 
 
+class _Tally(NamedTuple):
+    """What was counted for one row since it was last written; times in seconds."""
+
+    cells: list[float]
+    wholes: list[float]
+    firsts: list[float]
+
+
 class Meter:
     """One worker's counters. The objects that rows are remembered by are kept, so that an id is never used twice."""
 
@@ -54,8 +68,8 @@ class Meter:
         self._sheet = Sheet(folder / f"{shard}.cells")
         self._clock = clock
         self._shard = shard
-        self._rows: dict[tuple[int, str, str], tuple[list[float], bool, object]] = {}
-        self._tallies: dict[int, list[float]] = {}
+        self._rows: dict[tuple[int, str, str], tuple[_Tally, bool, object]] = {}
+        self._tallies: dict[int, _Tally] = {}
         self._open: set[str] = set()
 
     def count(self, ex: Exchange, seconds: float) -> None:
@@ -64,15 +78,10 @@ class Meter:
         found = self._rows.get((id(about), ex.outcome, ex.refusal_code))
         if found is None:
             found = self._meet(about, ex)
-        tally, owes_label, _ = found
-        tally[WHOLE_US] += seconds
-        bucket = frexp(seconds * UNITS)[1]
-        tally[WHOLE + (bucket if 0 < bucket < _LAST else _end(bucket))] += 1
+        (tally, wholes, firsts), owes_label, _ = found
+        wholes.append(seconds)
         if ex.first_at:
-            first = ex.first_at - ex.received_at
-            tally[FIRST_US] += first
-            bucket = frexp(first * UNITS)[1]
-            tally[FIRST + (bucket if 0 < bucket < _LAST else _end(bucket))] += 1
+            firsts.append(ex.first_at - ex.received_at)
         usage = ex.usage
         if usage is not None:
             tally[TOKENS_IN] += usage.prompt_tokens
@@ -89,17 +98,22 @@ class Meter:
     def write(self) -> None:
         """Add what was counted since the last time to shared memory."""
         cells = self._sheet.cells
-        for at, tally in self._tallies.items():
-            answers = int(sum(tally[WHOLE : WHOLE + BUCKETS]))
-            if answers:
-                tally[COUNT] = answers
-                tally[FIRSTS] = sum(tally[FIRST : FIRST + BUCKETS])
-                tally[WHOLE_US] *= 1e6
-                tally[FIRST_US] *= 1e6
-                for number, counted in enumerate(tally):
+        for at, (tally, wholes, firsts) in self._tallies.items():
+            if wholes:
+                cells[at + COUNT] += len(wholes)
+                cells[at + FIRSTS] += len(firsts)
+                cells[at + WHOLE_US] += int(sum(wholes) * 1e6)
+                cells[at + FIRST_US] += int(sum(firsts) * 1e6)
+                for bucket, number in _buckets(wholes):
+                    cells[at + WHOLE + bucket] += number
+                for bucket, number in _buckets(firsts):
+                    cells[at + FIRST + bucket] += number
+                for place, counted in enumerate(tally):
                     if counted:
-                        cells[at + number] += int(counted)
+                        cells[at + place] += int(counted)
                 tally[:] = _ZEROS
+                wholes.clear()
+                firsts.clear()
 
     def observe(self, breakers: Breakers, ledger: Ledger) -> None:
         """The worker's own state: that it lives, what waits for the disk, which routes rest."""
@@ -124,7 +138,7 @@ class Meter:
         self.write()
         self._sheet.close()
 
-    def _meet(self, about: object, ex: Exchange) -> tuple[list[float], bool, object]:
+    def _meet(self, about: object, ex: Exchange) -> tuple[_Tally, bool, object]:
         """The row for this plan (or decision, or caller), and whether an answer by it owes a label."""
         route = tier = ""
         region = ex.caller.region
@@ -137,11 +151,12 @@ class Meter:
         at = self._sheet.row(ANSWERS, region, route, tier, ex.outcome, ex.refusal_code)
         if len(self._rows) >= _KNOWN:
             self._rows.clear()
-        tally = self._tallies.setdefault(at, _ZEROS.copy())
+        tally = self._tallies.setdefault(at, _Tally(_ZEROS.copy(), [], []))
         found = self._rows[id(about), ex.outcome, ex.refusal_code] = (tally, owes, about)
         return found
 
 
-def _end(bucket: int) -> int:
-    """The first or the last bucket, for what lies below or above all bounds."""
-    return 0 if bucket <= 0 else _LAST
+def _buckets(seconds: Iterable[float]) -> Iterable[tuple[int, int]]:
+    """How many of these times lie in each bucket; what lies below or above all bounds is in the first or the last."""
+    exponents = Counter(map(itemgetter(1), map(frexp, map(mul, seconds, repeat(UNITS)))))
+    return ((min(max(bucket, 0), _LAST), number) for bucket, number in exponents.items())
