@@ -11,7 +11,7 @@ Rules of this room:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -49,7 +49,6 @@ NEAR = 24  # characters before a number in which its naming word must stand
 
 _RUN = re.compile(r"[0-9]+(?:[ .()-]{1,2}[0-9]+)*(?:[ -]?[Xx](?![A-Za-z0-9]))?")
 _GROUP = re.compile(r"[0-9]+")
-_LEAST_DIGITS = 7
 _MOST_DIGITS = 19
 _US_DIGITS = 11  # with the 1 before
 _CODE_SIZE = 18  # of a unified social credit code; here only those of 17 digits and an X
@@ -76,7 +75,9 @@ def _outline(byte: int) -> int:
 
 _OUTLINE = bytes(map(_outline, range(0x80))) + b"?" * 0x80
 _PLUS = ord("+")
-# A run, or several, in an outline: begins with one sign, because that is looked for quickly. A "?" is in none.
+# What lies between two characters that no number holds; then a run, or several. Both begin with one sign, because
+# that is looked for quickly.
+_BETWEEN = re.compile(rb"0[^?]{6,}")
 _WHERE = re.compile(rb"0[0 .()-]{5,}0(?:[ -]?X(?![0Xa]))?")
 _FROM_ABROAD = re.compile(rb"0+(?:[ -]{1,2}0+)*")
 
@@ -95,7 +96,7 @@ _FOURS = ("0000", "-", "0000", "-", "0000", "-", "0000")
 _Usual = tuple[str, str, Callable[[str], bool], str]
 
 
-def _told(kind: str, code: str, check: Callable[[str], bool], outlines: list[bytes]) -> dict[bytes, _Usual]:
+def _usual(kind: str, code: str, check: Callable[[str], bool], outlines: list[bytes]) -> dict[bytes, _Usual]:
     """Rule 2: outline -> kind, code, check of its digits, and the signs to take out before."""
     return {one: (kind, code, check, "".join(sign for sign in "- " if sign.encode() in one)) for one in outlines}
 
@@ -104,10 +105,10 @@ def _told(kind: str, code: str, check: Callable[[str], bool], outlines: list[byt
 _USUAL: dict[bytes, _Usual] = {
     **dict.fromkeys(_outlines("0" * 11), ("cn_mobile", "TELE", _is_mobile, "")),
     **dict.fromkeys(_outlines("000", "-", "0000", "-", "0000"), ("cn_mobile", "TELE", _is_mobile, "")),
-    **_told("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "0000")),
-    **_told("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "000X")),
-    **_told("card", "CARD", is_card, _outlines(*_FOURS) + _outlines(*_FOURS, "~", "000")),
-    **_told("card", "CARD", is_card, _outlines("0" * 16) + _outlines("0" * 19)),
+    **_usual("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "0000")),
+    **_usual("cn_id", "IDNO", mainland, _outlines("000000", "~", "00000000", "~", "000X")),
+    **_usual("card", "CARD", is_card, _outlines(*_FOURS) + _outlines(*_FOURS, "~", "000")),
+    **_usual("card", "CARD", is_card, _outlines("0" * 16) + _outlines("0" * 19)),
 }
 _ABROAD = frozenset((8, 9, 10, 11, 12, 14))  # digits after a plus that nothing else has
 
@@ -153,50 +154,35 @@ _AREA = _PLAIN | {")", ") ", ")-"}  # after an area code
 def numbers(text: str) -> list[Place]:
     """Private numbers of `text` in order, never overlapping."""
     drawn = text.encode("ascii", "replace").translate(_OUTLINE)  # a place here is a place in `text`
+    return _told(text, drawn, _BETWEEN.finditer(drawn), _in_part)
+
+
+def _in_part(text: str, drawn: bytes, start: int, end: int) -> list[Place]:
+    return _told(text, drawn, _WHERE.finditer(drawn, start, end), _looked_at_well)
+
+
+def _told(
+    text: str, drawn: bytes, parts: Iterable[re.Match[bytes]], well: Callable[[str, bytes, int, int], list[Place]]
+) -> list[Place]:
+    """Of each part what its outline tells (rule 2); of a part that it tells nothing of, what `well` finds."""
     found: list[Place] = []
-    find = drawn.find
-    start = find(b"0")
-    while start >= 0:
-        end = find(b"?", start)
-        if end < 0:
-            end = len(drawn)
-        if end - start >= _LEAST_DIGITS:
-            one = _at_once(text, drawn, drawn[start:end], start)
-            if one is None:
-                found += _numbers(text, drawn, start, end)
-            else:
-                found.append(one)
-        start = find(b"0", end)
+    for part in parts:
+        outline = part[0]
+        start, end = part.span()
+        if start and drawn[start - 1] == _PLUS:
+            if _is_from_abroad(outline) and (text[start] != "1" or outline.count(b"0") == _US_DIGITS):
+                found.append(("phone", "TELE", start - 1, end))
+                continue
+        elif outline in _USUAL:
+            kind, code, check, signs = _USUAL[outline]
+            digits = text[start:end]
+            for sign in signs:
+                digits = digits.replace(sign, "")
+            if check(digits):
+                found.append((kind, code, start, end))
+                continue
+        found += well(text, drawn, start, end)
     return found
-
-
-def _numbers(text: str, drawn: bytes, first: int, final: int) -> list[Place]:
-    found: list[Place] = []
-    for where in _WHERE.finditer(drawn, first, final):
-        start, end = where.span()
-        one = _at_once(text, drawn, where[0], start)
-        if one is None:
-            found += _looked_at_well(text, drawn, start, end)
-        else:
-            found.append(one)
-    return found
-
-
-def _at_once(text: str, drawn: bytes, outline: bytes, start: int) -> Place | None:
-    """Rule 2: what the outline at `start` tells, if anything."""
-    end = start + len(outline)
-    if start and drawn[start - 1] == _PLUS:
-        if _is_from_abroad(outline) and (text[start] != "1" or outline.count(b"0") == _US_DIGITS):
-            return "phone", "TELE", start - 1, end
-        return None
-    usual = _USUAL.get(outline)
-    if usual is None:
-        return None
-    kind, code, check, signs = usual
-    digits = text[start:end]
-    for sign in signs:
-        digits = digits.replace(sign, "")
-    return (kind, code, start, end) if check(digits) else None
 
 
 @lru_cache(maxsize=1024)
@@ -208,7 +194,7 @@ def _is_from_abroad(outline: bytes) -> bool:
 def _looked_at_well(text: str, drawn: bytes, start: int, end: int) -> list[Place]:
     runs = [run.span() for run in _RUN.finditer(text, start, end)]
     if len(runs) > 1:
-        return [one for run in runs for one in _numbers(text, drawn, *run)]
+        return [one for run in runs for one in _in_part(text, drawn, *run)]
     digits = text[start:end]
     if not digits.isdigit() or text[start - 1 : start] == "+":
         return list(_in_run(text, start, end))
