@@ -57,6 +57,9 @@ class _Level(dict[int, str | None]):
 STRETCH = 2_048  # characters that are looked at in one go
 _BORDER = re.compile("[,;!?，。；！？、]\\s?")
 _LEVEL = _Level()
+_MAIL = [shape.kind for shape in SHAPES].index("email")
+# Most addresses end so: labels without a hyphen, and behind the last one nothing that could go on.
+_USUAL_HOST = re.compile(r"@(?:[A-Za-z0-9]{1,63}\.)+[A-Za-z]{2,63}(?![A-Za-z0-9-]|\.[A-Za-z0-9-])")
 _NUMBERS = len(SHAPES)
 _ODD = _NUMBERS + 1
 _presence = Presence([*(shape.trigger for shape in SHAPES), TRIGGER, *_LEVELLED])
@@ -119,7 +122,9 @@ def _places(text: str, present: set[int]) -> list[Place]:
 def _chosen(text: str, present: set[int]) -> list[Place]:
     found: list[Place] = []
     for index in present:
-        if index < _NUMBERS:
+        if index == _MAIL:
+            found += _emails(SHAPES[index], text)
+        elif index < _NUMBERS:
             found += _of_shape(SHAPES[index], text)
     if _NUMBERS not in present:
         return apart(found)
@@ -153,6 +158,28 @@ def _first_and_longest(ordered: Sequence[Place]) -> list[Place]:
 
 
 _start = itemgetter(2)
+
+
+def _emails(shape: Shape, text: str) -> list[Place]:
+    """As _of_shape, from one @ to the next; an address like most is told without its check."""
+    found: list[Place] = []
+    kind, code, _, regex, check, _, back = shape
+    at = text.find("@")
+    while at >= 0:
+        usual = _USUAL_HOST.match(text, at)
+        where = usual or regex.match(text, at)
+        if where is None:
+            at = text.find("@", at + 1)
+            continue
+        end = where.end()
+        before = text[max(0, at - BACK) : at]
+        local = before[len(before.rstrip(back)) :]
+        start = at - len(local)
+        is_usual = usual and local and local[0] != "." != local[-1] and ".." not in local
+        if is_usual or check(text[start:end]):
+            found.append((kind, code, start, end))
+        at = text.find("@", end)
+    return found
 
 
 def _of_shape(shape: Shape, text: str) -> list[Place]:

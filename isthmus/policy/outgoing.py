@@ -51,8 +51,8 @@ def messages(raw: bytes | msgspec.Raw, change: Change) -> bytes:
     return msgspec.json.encode(walked) if walked != found else bytes(raw)
 
 
-def alone(source: bytes, texts: list[str], change: Callable[[str], str]) -> bytes:
-    """As `messages`, where `texts` are all that they hold (core.wire.Ask.alone).
+def alone(source: bytes, texts: list[str], change: Callable[[str], str], plain: bytes = b"") -> bytes:
+    """As `messages`, where `texts` are all that they hold (core.wire.Ask.alone). `plain`: the only one, as UTF-8.
 
     Each is found with its quotes: as a whole value, or as the end of another text, which then is changed there alike;
     so the longest comes first, while it still stands there as it was. A role is no detail.
@@ -60,12 +60,11 @@ def alone(source: bytes, texts: list[str], change: Callable[[str], str]) -> byte
     for text in sorted(texts, key=len, reverse=True) if len(texts) > 1 else texts:
         changed = change(text)
         if changed != text:
-            source = _exchanged(source, text, changed)
+            source = _exchanged(source, text, changed, plain or text.encode())
     return source
 
 
-def _exchanged(source: bytes, text: str, changed: str) -> bytes:
-    plain = text.encode()
+def _exchanged(source: bytes, text: str, changed: str, plain: bytes) -> bytes:
     written = b'"%b"' % plain
     start = source.find(written[:_HEAD])  # a long needle is slow to look for
     end = start + len(written)

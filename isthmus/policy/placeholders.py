@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -42,13 +43,13 @@ def check_sign(code: str, body: str) -> str:
     return SIGNS[(_code_sum(code) + sum(weight * _VALUE[sign] for weight, sign in enumerate(body, _WEIGHTS[0]))) % 31]
 
 
-_AHEAD = 64
-_stock: dict[str, list[str]] = {}  # by type, made ahead: one alone costs as much as dozens
+_AHEAD = 256
+_stock: defaultdict[str, list[str]] = defaultdict(list)  # by type, made ahead: one alone costs as much as dozens
 
 
 def _fresh(code: str) -> str:
     """A placeholder that nobody can foresee, given out once."""
-    stock = _stock.setdefault(code, [])
+    stock = _stock[code]
     while not stock:
         numbers = os.urandom(7 * _AHEAD).translate(None, _DROPPED)
         count = len(numbers) // 7
@@ -126,30 +127,30 @@ class Placeholders(Withheld):
         of = self._of
         before = len(of)
         out: list[str] = []
-        add = out.append
         at = 0
         for kind, code, start, end in found:
             key = (code, text[start:end])
-            one = of.get(key)
-            if one is None:
-                stock = _stock.get(code)
+            if key in of:
+                one = of[key]
+            else:
+                stock = _stock[code]
                 one = of[key] = stock.pop() if stock else _fresh(code)
             kinds[one] = kind
-            add(text[at:start])
-            add(one[1:-1] if bare else one)
+            out.append(text[at:start])
+            out.append(one[1:-1] if bare else one)
             at = end
-        if len(of) > before and not self._are_apart(before):
+        if len(of) > before and not (before == 0 and len(kinds) == len(of)) and not self._are_apart():
             for key in list(of)[before:]:  # once in ten thousand million: drawn again
                 kinds.pop(of.pop(key), None)
             self._given = set(of.values())
             return self.masked(text, found, kinds, bare=bare)
-        add(text[at:])
+        out.append(text[at:])
         return "".join(out)
 
-    def _are_apart(self, before: int) -> bool:
-        """Whether no two values share a placeholder, where those from place `before` on are new."""
+    def _are_apart(self) -> bool:
+        """Whether no two values share a placeholder. Those before the last look did not."""
         given = self._given
-        given.update(islice(self._of.values(), before, None))
+        given.update(islice(self._of.values(), len(given), None))
         return len(given) == len(self._of)
 
     def _shapes(self) -> None:

@@ -102,7 +102,7 @@ def _mask(ex: Exchange) -> None:
     if present:
         texts = ex.ask.alone()
         if texts is not None and len(texts) == 1:
-            _leave(ex, lambda text: places(text, present if text is texts[0] else None), texts)
+            _leave(ex, lambda text: places(text, present if text is texts[0] else None), texts, data)
         else:
             _leave(ex, places, texts)
 
@@ -129,8 +129,11 @@ async def _details_slowly(text: str, find: Find) -> list[Place]:
     return found
 
 
-def _leave(ex: Exchange, find: Find, texts: list[str] | None) -> None:
-    """Let the question leave masked. What was made for an earlier route is used again. `texts`: it has no others."""
+def _leave(ex: Exchange, find: Find, texts: list[str] | None, plain: bytes = b"") -> None:
+    """Let the question leave masked. What was made for an earlier route is used again.
+
+    `texts`: it has no others; `plain` is the only one of them, as UTF-8.
+    """
     source = ex.rewritten or bytes(ex.ask.fields["messages"])
     done: _Done | None = ex.held.get(_DONE)
     if done is None or done.source != source:
@@ -139,7 +142,7 @@ def _leave(ex: Exchange, find: Find, texts: list[str] | None) -> None:
             form = ex.ask.fields.get("response_format")
             made = Placeholders(escaped=form is not None and b"json" in bytes(form))
         texts = None if ex.rewritten else texts
-        done = ex.held[_DONE] = masked_question(source, ex.held.get(FIELDS, ex.ask.fields), made, find, texts)
+        done = ex.held[_DONE] = masked_question(source, ex.held.get(FIELDS, ex.ask.fields), made, find, texts, plain)
         if len(made):
             ex.held[_MAP] = made
     if done.counts:
@@ -152,11 +155,11 @@ def _leave(ex: Exchange, find: Find, texts: list[str] | None) -> None:
 
 def masked_question(
     source: bytes, fields: Mapping[str, msgspec.Raw], made: Placeholders, find: Find = places,
-    texts: list[str] | None = None,
+    texts: list[str] | None = None, plain: bytes = b"",
 ) -> _Done:  # fmt: skip
     """`source` (messages as JSON) and the other `fields` of a request, with placeholders of `made` for details.
 
-    `texts` are those of the messages, where they hold nothing else.
+    `texts` are those of the messages, where they hold nothing else; `plain` is the only one of them, as UTF-8.
     """
     kinds: dict[str, str] = {}
 
@@ -165,13 +168,15 @@ def masked_question(
 
     changed: Mapping[str, msgspec.Raw] = {}
     if texts is not None and outgoing.NUMBERS.issuperset(fields):
-        messages = outgoing.alone(source, texts, change)
+        messages = outgoing.alone(source, texts, change, plain)
     else:
         both = outgoing.Change(change, lambda text: masked(text, made, kinds, find, bare=True))
         messages = outgoing.messages(source, both) if texts is None else outgoing.alone(source, texts, change)
         changed = outgoing.fields(fields, both)
-    told = list(kinds.values())
-    return _Done(source, messages, changed, {kind: told.count(kind) for kind in dict.fromkeys(told)})
+    counts: dict[str, int] = {}
+    for kind in kinds.values():
+        counts[kind] = counts[kind] + 1 if kind in counts else 1
+    return _Done(source, messages, changed, counts)
 
 
 def masked(

@@ -139,3 +139,23 @@ def test_generated_details_are_all_found_whole():
         got = {(one.start, one.end) for one in details(sentence.text)}
         for truth in sentence.truths:
             assert (truth.start, truth.end) in got, (seed, truth.kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("li@mail.example.cn，", ["li@mail.example.cn"]),
+        ("a.b@c.org. And", ["a.b@c.org"]),
+        ("x@y-z.example.com", ["x@y-z.example.com"]),
+        ("a@b.com@c.org", ["a@b.com"]),
+        (".a@b.com", []),
+        ("a.@b.com", []),
+        ("a..b@c.com", []),
+        ("@b.com", []),
+        ("a@b.com-", []),
+        ("a@b.com.7", []),
+        ("a@@b.com", []),
+    ],
+)
+def test_an_address_begins_and_ends_where_mail_lets_it(text, found):
+    assert [text[one.start : one.end] for one in details(text) if one.kind == "email"] == found

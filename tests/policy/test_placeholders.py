@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_only_the_beginning_of_a_known_placeholder_is_kept():
 
 def test_two_values_never_share_a_placeholder(monkeypatch):
     drawn = bytes((1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9))
-    monkeypatch.setattr(placeholders, "_stock", {})
+    monkeypatch.setattr(placeholders, "_stock", defaultdict(list))
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: drawn)
     made = Placeholders()
     assert made.stand_in("MAIL", "x") != made.stand_in("MAIL", "y")
@@ -77,7 +78,7 @@ def test_two_values_never_share_a_placeholder(monkeypatch):
 def test_a_text_whose_values_drew_alike_is_masked_anew(monkeypatch):
     alike, other = "[MAIL-00000000]", "[MAIL-11111111]"
     more = ["[MAIL-33333333]", "[MAIL-22222222]"]
-    monkeypatch.setattr(placeholders, "_stock", {"MAIL": [*more, other, alike, alike]})
+    monkeypatch.setattr(placeholders, "_stock", defaultdict(list, MAIL=[*more, other, alike, alike]))
     made = Placeholders()
     kinds = {}
     found = [("email", "MAIL", 0, 1), ("email", "MAIL", 2, 3)]
@@ -87,7 +88,7 @@ def test_a_text_whose_values_drew_alike_is_masked_anew(monkeypatch):
 
 
 def test_no_sign_is_likelier_than_another(monkeypatch):
-    monkeypatch.setattr(placeholders, "_stock", {})
+    monkeypatch.setattr(placeholders, "_stock", defaultdict(list))
     monkeypatch.setattr(placeholders.os, "urandom", lambda size: bytes(range(256)))
     drawn = "".join(placeholders._fresh("MAIL")[6:13] for _ in range(248 // 7))
     assert {drawn.count(sign) for sign in placeholders.SIGNS} == {7, 8}
