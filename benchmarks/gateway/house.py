@@ -40,7 +40,7 @@ def worker(*, events: int = 64, pace_ms: int = 0):
         settings = quick.isthmus_settings(home, ours, target)
         pid = stack.enter_context(quick.process([sys.executable, "-m", "isthmus.worker", str(settings)], 0, ours))
         quick.settle(pid)
-        yield SimpleNamespace(port=ours, key=key, pid=pid, home=home)
+        yield SimpleNamespace(port=ours, key=key, pid=pid, home=home, partner=target)
 
 
 @contextmanager

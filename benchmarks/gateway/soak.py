@@ -4,7 +4,8 @@
 
 Of a hundred: 60 unstreamed, 20 streamed (64 events), 10 that hang up at once or amid the answer, 5 refused (bad key,
 bad JSON), 5 on a fresh connection. Goal: memory of the last quarter within 3 % of the second's, at most 80 MiB; as many
-descriptors after as before, and no connection left open. The last line is one JSON document.
+descriptors after as before (the first question opens the ledger's files, and connections kept to the partner are told
+apart), and no connection left open. The last line is one JSON document.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.gateway import quick
 from benchmarks.gateway.house import Caller, clock, descriptors, request, worker
 
 CALLERS = 24
+_OURS, _THEIRS = 1, 2  # columns of /proc/net/tcp
 
 
 class Soak:
@@ -65,11 +67,15 @@ class Soak:
     async def watch(self) -> None:
         """A row now and then: requests, MiB, descriptors."""
         while True:
-            self.rows.append((self.asked, quick.rss_mib(self.house.pid), descriptors(self.house.pid)))
+            self.rows.append((self.asked, quick.rss_mib(self.house.pid), self.descriptors()))
             await asyncio.sleep(0.25)
 
     async def run(self) -> dict[str, object]:
-        before = descriptors(self.house.pid)
+        first = Caller(self.house.port)
+        self.expect(200, await first.ask(self.plain))
+        first.leave()
+        await asyncio.sleep(1.0)
+        before = self.descriptors()
         watching = asyncio.ensure_future(self.watch())
         began = clock()
         await asyncio.gather(*(self.call() for _ in range(CALLERS)))
@@ -85,9 +91,14 @@ class Soak:
             "rss_mib_by_quarter": [round(value, 1) for value in rss],
             "rss_last_to_second": round(rss[3] / rss[1], 3),
             "descriptors_by_quarter": [round(self.quarter(each, 2)) for each in range(4)],
-            "descriptors_before_and_after": [before, descriptors(self.house.pid)],
-            "connections_left": connections(self.house.pid, self.house.port),
+            "descriptors_before_and_after": [before, self.descriptors()],
+            "connections_left": connections(self.house.pid, self.house.port, _OURS),
+            "kept_to_the_partner": connections(self.house.pid, self.house.partner, _THEIRS),
         }
+
+    def descriptors(self) -> int:
+        """Those of the worker, but for the connections to its partner, which are kept for the next request."""
+        return descriptors(self.house.pid) - connections(self.house.pid, self.house.partner, _THEIRS)
 
     def quarter(self, which: int, column: int) -> float:
         """Median of a column over one quarter of the requests."""
@@ -96,11 +107,11 @@ class Soak:
         return statistics.median(found) if found else float("nan")
 
 
-def connections(pid: int, port: int) -> int:
-    """Connections that the process still holds on its port."""
+def connections(pid: int, port: int, end: int) -> int:
+    """Open connections whose own end, or the other, is `port`."""
     with open(f"/proc/{pid}/net/tcp") as table:
         lines = [line.split() for line in table][1:]
-    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "01")
+    return sum(1 for line in lines if line[end].endswith(f":{port:04X}") and line[3] == "01")
 
 
 def main() -> None:
