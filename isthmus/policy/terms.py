@@ -168,30 +168,39 @@ class TermScanner:
         anchor = self._anchor
         if len(found) == 1 and found[0][0] == anchor:
             return _PERSONAL
+        ink = self._ink
+        symbols: set[bytes] = set()
+        personal = False
+        for index, _, _ in found:
+            if index in ink:
+                symbols.add(ink[index])
+            elif index == anchor:
+                personal = True
+            else:
+                break
+        else:
+            if self._is_inked(data, symbols, found[found[0][0] == anchor][2]):
+                return _PERSONAL if personal else _NOTHING
         seen = {index for index, _, _ in found}
         personal = anchor in seen
         seen.discard(anchor)
         if max(seen) < self._spellings:
             return self._plain(data, [one for one in found if one[0] != anchor], allowed), personal
-        if seen <= self._ink.keys() and self._is_inked(data, seen, found[found[0][0] == anchor][2]):
-            return None, personal
         found = self._search(self._bare(data, seen))
         if not found or min(found)[0] >= self._spellings:
             return None, personal
         return (LATER if len(data) > PATIENCE else self._thorough(data, allowed)), personal
 
-    def _is_inked(self, data: bytes, seen: set[int], first: int) -> bool:
-        """Whether a text whose only signs are symbols of ASCII has nothing in it without these. True is certain.
+    def _is_inked(self, data: bytes, symbols: set[bytes], first: int) -> bool:
+        """Whether a text whose only signs are symbols of ASCII, these, has nothing in it without them. True is certain.
 
         "It's" is looked at as "its", with its spaces: a symbol in a gap is read over (rule 1), a gap of a term that
         holds a space is one space then, and any other gap is a sign of its own. What is far from all symbols was seen
         before: `first` is where the first sign ends.
         """
-        signs = {self._ink[index] for index in seen}
         reach = self._index.reach
-        data = data[max(0, first - 2 - reach) : max(map(data.rfind, signs)) + reach]
-        for sign in signs:
-            data = data.replace(sign, b"")
+        data = data[max(0, first - 2 - reach) : max(map(data.rfind, symbols)) + reach]
+        data = data.translate(None, b"".join(symbols))
         left: list[tuple[int, int, int]] = []
         if data:
             self._scan(data, note, 0, left)
@@ -315,13 +324,14 @@ class TermScanner:
             if not shown.strip(_PUNCTUATION).isalnum():
                 return -1
         begin = self._begin
-        words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
-        if words and (  # all in C, word after word
-            not all(map(str.isalnum, words))
-            or min(map(len, words)) == 1
-            or any(map(begin.openers.__getitem__, map(and_, map(hash, words), repeat(MASK))))
-        ):
-            return -1
+        if parts:  # there is none in most events of a stream; all in C, word after word
+            words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
+            if words and (
+                not all(map(str.isalnum, words))
+                or min(map(len, words)) == 1
+                or any(map(begin.openers.__getitem__, map(and_, map(hash, words), repeat(MASK))))
+            ):
+                return -1
         word = final.strip(_PUNCTUATION)
         if word and not word.isalnum():
             return -1
