@@ -30,6 +30,7 @@ _SCATTER_SIGNS = frozenset("".join(SCATTERED))
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _BLANKS = frozenset(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
 _FEW = 96  # characters of an English piece that is looked at word by word: for more, one scan costs less
+_PAIR = 2  # whole words of a piece that are looked at one by one: for more, each look costs less in C
 _SHORT = 6  # characters of a piece that is looked at pair by pair
 _NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
 _LINE, _BACKSLASH = b"\n\\"  # numbers: `in` is slow for bytes (CPython tries them as a number first)
@@ -324,7 +325,12 @@ class TermScanner:
             if not shown.strip(_PUNCTUATION).isalnum():
                 return -1
         begin = self._begin
-        if parts:  # there is none in most events of a stream; all in C, word after word
+        if len(parts) <= _PAIR:
+            for part in parts:
+                word = part.strip(_PUNCTUATION)
+                if word and (len(word) == 1 or not word.isalnum() or begin.openers[hash(word) & MASK]):
+                    return -1
+        else:  # all in C, word after word
             words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
             if words and (
                 not all(map(str.isalnum, words))
