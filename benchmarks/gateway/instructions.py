@@ -39,6 +39,7 @@ from isthmus.worker import settle_memory
 
 DOORS, BURSTS, WARM = 32, 10, 30
 READS = 13  # of 64 events, one each 5 ms, when they are read each 25 ms
+USAGE = b'{"include_usage":true,"chunk_include_usage":true}'
 INSIDE = "--inside"
 
 
@@ -100,8 +101,9 @@ def cut(said: bytes, reads: int) -> tuple[bytes, ...]:
 
 
 def answer_of_partner(folder: Path, asked: bytes) -> bytes:
-    """What the benchmarks' upstream says, as it lies on the wire."""
+    """What the benchmarks' upstream says, as it lies on the wire; it tells the use of a stream as Ark is asked to."""
     port = quick.free_port()
+    asked = asked.replace(b'"stream":true', b'"stream":true,"stream_options":' + USAGE)
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(asked)
     with quick.process([str(quick.upstream(folder)), str(port)], 1, port), socket.socket() as wire:
         wire.connect(("127.0.0.1", port))

@@ -4,7 +4,8 @@
  *
  * A body that holds "stream":true is answered with EVENTS server-sent events (default 64) of about 193 bytes and
  * [DONE]: in one burst, or one event each PACE_MS. Any other body gets one JSON answer of about 640 bytes.
- * With WORD, only bodies that hold it are paced.
+ * With WORD, only bodies that hold it are paced. Usage is told as it is asked for: "include_usage":true brings an event
+ * of its own before [DONE] (OpenAI), "chunk_include_usage":true the use so far with every event (Ark).
  * The first event of a paced stream tells when it was written: "at:" and sixteen digits, microseconds of CLOCK_MONOTONIC.
  */
 #define _GNU_SOURCE
@@ -28,13 +29,14 @@ struct conn {
     size_t used;
     const char *rest; /* what its socket would not take yet */
     size_t left;
-    int streaming, next;
+    int streaming, next, telling;
     double due;
 };
 
 static struct conn conns[CONNECTIONS];
-static char plain[2048], *burst, *event_frames[4096], stream_head[256];
-static size_t plain_len, burst_len, event_lens[4096];
+enum { UNTOLD, LAST, EACH, TELLINGS };
+static char plain[2048], *burst[TELLINGS], *event_frames[TELLINGS][4096], stream_head[256];
+static size_t plain_len, burst_len[TELLINGS], event_lens[TELLINGS][4096];
 static int poll_fd;
 static const char *word = "";
 static int events = 64, pace_ms = 0, live[CONNECTIONS], lives = 0;
@@ -63,6 +65,36 @@ static void send_all(int fd, const char *data, size_t len) {
     }
 }
 
+#define FRAME "data: {\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1700000000," \
+              "\"model\":\"bench\",\"choices\":["
+#define USAGE "\"usage\":{\"prompt_tokens\":210,\"completion_tokens\":%d,\"total_tokens\":%d}"
+
+static int chunk(char *to, const char *data, int size) { return sprintf(to, "%x\r\n%.*s\r\n", size, size, data); }
+
+static void prepare_stream(int telling, int head) {
+    char *whole = burst[telling] = malloc(events * 400 + 4096);
+    memcpy(whole, stream_head, head);
+    burst_len[telling] = head;
+    for (int i = 0; i < events; i++) {
+        char event[512], frame[1200], so_far[128] = "";
+        int finish = i == events - 1, size = 0;
+        if (telling == EACH) sprintf(so_far, "," USAGE, 3 * i + 3, 3 * i + 213);
+        int m = snprintf(event, sizeof event, FRAME "{\"index\":0,\"delta\":{%s},\"finish_reason\":%s}]%s}\n\n",
+            finish ? "" : i || !pace_ms ? "\"content\":\" word and more\"" : "\"content\":\"at:0000000000000000 word\"",
+            finish ? "\"stop\"" : "null", so_far);
+        size = chunk(frame, event, m);
+        if (finish && telling != UNTOLD) {
+            m = snprintf(event, sizeof event, FRAME "]," USAGE "}\n\n", 3 * events, 3 * events + 210);
+            size += chunk(frame + size, event, m);
+        }
+        if (finish) size += sprintf(frame + size, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+        event_lens[telling][i] = size;
+        event_frames[telling][i] = strdup(frame);
+        memcpy(whole + burst_len[telling], frame, size);
+        burst_len[telling] += size;
+    }
+}
+
 static void prepare(void) {
     char text[400] = "";
     for (int i = 0; i < 8; i++) strcat(text, "The quick brown fox jumps over the lazy dog. ");
@@ -75,34 +107,23 @@ static void prepare(void) {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
     int head = snprintf(stream_head, sizeof stream_head,
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
-    burst = malloc(events * 400 + 4096);
-    memcpy(burst, stream_head, head);
-    burst_len = head;
-    for (int i = 0; i < events; i++) {
-        char event[512], frame[600];
-        int finish = i == events - 1;
-        int m = snprintf(event, sizeof event,
-            "data: {\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
-            "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{%s},\"finish_reason\":%s}]}\n\n",
-            finish ? "" : i || !pace_ms ? "\"content\":\" word and more\"" : "\"content\":\"at:0000000000000000 word\"",
-            finish ? "\"stop\"" : "null");
-        event_lens[i] = snprintf(frame, sizeof frame, "%x\r\n%s\r\n%s", m, event,
-                                 finish ? "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n" : "");
-        event_frames[i] = strdup(frame);
-        memcpy(burst + burst_len, frame, event_lens[i]);
-        burst_len += event_lens[i];
-    }
+    for (int telling = UNTOLD; telling < TELLINGS; telling++) prepare_stream(telling, head);
 }
 
+static int asks(const char *body, size_t len, const char *word) { return memmem(body, len, word, strlen(word)) != NULL; }
+
 static void answer(int fd, const char *body, size_t len) {
-    if (!memmem(body, len, "\"stream\":true", 13) && !memmem(body, len, "\"stream\": true", 14)) {
+    int telling = asks(body, len, "\"chunk_include_usage\":true") ? EACH
+                : asks(body, len, "\"include_usage\":true") ? LAST : UNTOLD;
+    if (!asks(body, len, "\"stream\":true") && !asks(body, len, "\"stream\": true")) {
         send_all(fd, plain, plain_len);
-    } else if (!pace_ms || !memmem(body, len, word, strlen(word))) {
-        send_all(fd, burst, burst_len);
+    } else if (!pace_ms || !asks(body, len, word)) {
+        send_all(fd, burst[telling], burst_len[telling]);
     } else {
         send_all(fd, stream_head, strlen(stream_head));
         conns[fd].streaming = 1;
         conns[fd].next = 0;
+        conns[fd].telling = telling;
         conns[fd].due = now() + pace_ms * 1e-3;
         live[lives++] = fd;
     }
@@ -143,13 +164,13 @@ static void pace(void) {
         int fd = live[i];
         struct conn *c = &conns[fd];
         if (c->due > t || c->left) continue;
-        char *at = c->next ? NULL : strstr(event_frames[0], "at:");
+        char *at = c->next ? NULL : strstr(event_frames[c->telling][0], "at:");
         if (at) {
             char digits[17];
             snprintf(digits, sizeof digits, "%016llu", (unsigned long long)(now() * 1e6));
             memcpy(at + 3, digits, 16);
         }
-        send_all(fd, event_frames[c->next], event_lens[c->next]);
+        send_all(fd, event_frames[c->telling][c->next], event_lens[c->telling][c->next]);
         c->due += pace_ms * 1e-3;
         if (++c->next == events) {
             c->streaming = 0;

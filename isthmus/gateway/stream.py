@@ -10,10 +10,8 @@ Rules of this room:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import repeat
-from operator import itemgetter
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -25,6 +23,7 @@ from isthmus.core.pieces import Pieces
 from isthmus.core.sse import DONE, EventTooLargeError
 from isthmus.core.wire import Chunk, ChunkChoice, Said
 from isthmus.gateway import answer
+from isthmus.gateway.alike import BLANK, DATA, Alike
 from isthmus.gateway.door import Door
 from isthmus.gateway.pace import Pace
 from isthmus.gateway.resume import Replay, Replays
@@ -181,18 +180,29 @@ class Stream:
         """
         while self._waiting is None and not self.done and self.failure is None:
             if self._alike is not None and self._events.is_empty:
-                pieces, size, last = self._alike.many(read)
-                if pieces:
-                    self._run("content", pieces, last, read[:size], out)
+                pieces, size, last, framed = self._alike.many(read)
+                if not pieces or (self._alike.tail and not self._counts(read[:size])):
+                    return read
+                self._run("content", pieces, last, framed, out)
                 return read[size:]
             if self._alike is None and not self._learns:
                 break
-            begun, blank, after = read.partition(_BLANK)
+            begun, blank, after = read.partition(BLANK)
             if not blank:
                 break
             self._take(self._events.feed(begun + blank), out)
             read = after
         return read
+
+    def _counts(self, events: bytes) -> bool:
+        """Whether the last of these says what was used so far, which then stands."""
+        try:
+            last = events[:-2].rpartition(BLANK)[2]
+            chunk: Chunk = self._dialect.read_chunk(last[len(DATA) :])
+        except self._dialect.BrokenAnswerError:
+            return False
+        self._ex.usage = chunk.usage
+        return True
 
     def _take(self, events: list[bytes], out: list[bytes]) -> None:
         """Every event of one read. Neighbours that only add text to one channel pass the stages as one piece."""
@@ -206,6 +216,7 @@ class Stream:
             here, text = plain_text(chunk) if self._waiting is None else ("", "")
             if chunk.foreign:
                 event = answer.only_known(event, "delta")  # noqa: PLW2901  # what no stage reads goes no further
+            whole = event
             if chunk.usage is not None and chunk.choices:
                 event = bare(event)  # noqa: PLW2901  # a caller that adds up usage would count it twice
             if here != channel and run:
@@ -217,15 +228,9 @@ class Stream:
             if here:
                 run.append(event)
                 pieces.append(text)
-                if (
-                    here == "content"
-                    and self._learns
-                    and self.reader is None
-                    and not chunk.foreign
-                    and chunk.usage is None
-                ):
+                if here == "content" and self._learns and self.reader is None and not chunk.foreign:
                     self._learns -= 1
-                    self._alike = Alike.of(event, text)
+                    self._alike = Alike.of(event, text, whole)
             elif chunk.choices and self._waiting is None:
                 self._choice(event, chunk.choices[0], out)
         if run:
@@ -427,64 +432,6 @@ class Stream:
             self._door.write(b"0\r\n\r\n")
 
 
-class Alike(NamedTuple):
-    """How an event began and ended, as it is sent, that did nothing but add text to the content. The next ones are
-    mostly the same but for their text, and then the text is all that must be read of them.
-    """
-
-    begin: bytes
-    end: bytes
-
-    @classmethod
-    def of(cls, event: bytes, text: str) -> Alike | None:
-        """What is around `text` in `event`; None where it does not stand there letter for letter.
-
-        A quoted name with its colon cannot occur inside a JSON string, so the one occurrence is the right one: without
-        any escape in the event, the name is not spelled otherwise either.
-        """
-        if _BACKSLASH in event:
-            return None
-        start = event.find(_CONTENT) + len(_CONTENT)
-        start += event[start : start + 1] == b" "
-        read = text.encode("utf-8", "surrogatepass")
-        end = start + 1 + len(read)
-        if event[start : end + 1] != b'"%b"' % read or event.find(_CONTENT, end) >= 0:
-            return None
-        return cls(b"data: %b" % event[: start + 1], event[end:])
-
-    def many(self, read: bytes) -> tuple[list[str], int, bytes]:
-        """The texts of the events that are alike from the first byte of `read` on, their bytes, the last's data.
-
-        None are read where one of them is not what it seems: then each must be read well. Between the quotes stands
-        one JSON string (RFC 8259, 7) exactly when it can be read as one.
-        """
-        begin, end = self
-        events = read.split(_BLANK)
-        events[-1] = b""  # the rest of it comes with the next read
-        # All of this runs in C, event after event.
-        begun = [*map(bytes.startswith, events, repeat(begin))].index(False)
-        ended = [*map(bytes.endswith, events, repeat(end))].index(False)
-        events = events[: min(begun, ended)]
-        texts = [*map(itemgetter(slice(len(begin), -len(end))), events)]
-        joined = b"".join(texts)
-        size = sum(map(len, events))
-        if not joined or size != len(joined) + len(events) * (len(begin) + len(end)):
-            return _NONE
-        try:
-            if _QUOTE in joined or _BACKSLASH in joined or not joined.decode().isprintable():
-                pieces = [_string(b'"%b"' % text) for text in texts]
-            else:
-                pieces = [*map(bytes.decode, texts)]
-        except (UnicodeDecodeError, msgspec.DecodeError):
-            return _NONE
-        return pieces, size + len(events) * len(_BLANK), events[-1][len(_DATA) :]
-
-
-_string = msgspec.json.Decoder(str).decode
-_CONTENT = b'"content":'
-_QUOTE, _BACKSLASH = b'"\\'
-_DATA, _BLANK = b"data: ", b"\n\n"
-_NONE: tuple[list[str], int, bytes] = ([], 0, b"")
 _LEARNS = 8  # times that a stream's events are learned: where each is another, learning is in vain
 
 

@@ -193,7 +193,7 @@ def bare(event: bytes) -> bytes:
 
     A quoted member name cannot occur inside a JSON string, so the bytes found are the member itself.
     """
-    at = event.rfind(_USAGE)
+    at = event.rfind(USAGE)
     if at < 0:
         return event
     if event.endswith(b"}}") and event.find(b"]", at) < 0:
@@ -205,4 +205,4 @@ def bare(event: bytes) -> bytes:
     return msgspec.json.encode(document)
 
 
-_USAGE = b',"usage":{'
+USAGE = b',"usage":{'

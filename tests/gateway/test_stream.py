@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import Refusal
-from isthmus.gateway.stream import Alike, Stream
+from isthmus.gateway.stream import Stream
 from isthmus.partners import openai_chat
 
 
@@ -338,60 +338,26 @@ def test_a_second_choice_that_nobody_asked_for_does_not_pass_unseen():
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
-    ('"', "\\", "\n", "你好", "\u2028", "}", "")
+    ('"', "\\", "\n", "你好", "\u2028", "}", ',"usage":{', "")
 )
+USES = st.lists(st.integers(0, 200), min_size=1, max_size=12)
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(("compact", "spaced")), st.booleans(), st.data())
-def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped, data):
-    separators = (",", ":") if style == "compact" else (", ", ": ")
-    events = [
-        json.dumps(
-            {"id": "x", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]},
-            separators=separators, ensure_ascii=escaped,
-        ).encode()
-        for text in texts
-    ]  # fmt: skip
-    raw = b"".join(b"data: %b\n\n" % each for each in events)
-    alike = next(filter(None, map(Alike.of, events, texts)), None)
-    if alike is not None and any(texts):
-        assert alike.many(raw) == (texts, len(raw), events[-1])
-        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
-
-    reads = cut(data, raw + ending())
-    one_by_one = Talk()
+@given(
+    st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(("compact", "spaced")), st.booleans(),
+    st.sampled_from(("untold", "told", "told first")), USES, st.data(),
+)  # fmt: skip
+def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped, telling, uses, data):
+    events = []
+    for text, used in zip(texts, uses * 12, strict=False):
+        one = {"id": "x", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+        usage = {"prompt_tokens": 9, "completion_tokens": used, "total_tokens": 9 + used}
+        one = {"untold": one, "told": {**one, "usage": usage}, "told first": {"usage": usage, **one}}[telling]
+        separators = (",", ":") if style == "compact" else (", ", ": ")
+        events.append(json.dumps(one, separators=separators, ensure_ascii=escaped).encode())
+    reads = cut(data, b"".join(b"data: %b\n\n" % each for each in events) + ending())
+    one_by_one, together = Talk(), Talk()
     one_by_one.stream._learns = 0
-    assert one_by_one.say(*reads).hear().events == Talk().say(*reads).hear().events
-
-
-GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\n\n'
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}',
-        b'{"choices":[{"delta":{"content":"a","content":"b"},"finish_reason":null}]}',
-        b'{"choices":[{"delta":{"content":"\xff"},"finish_reason":null}]}',
-        b'{"choices":[{"delta":{"content":"a\x01"},"finish_reason":null}]}',
-        b'{"choices":[{"delta":{"content":"a\\"},"finish_reason":null}]}',
-        b'{"choices":[{"delta":{"content":""},"finish_reason":null}]}',
-        b'{"choices":[{"delta":{"content":"',
-        b'"},"finish_reason":null}]}',
-        b"[DONE]",
-        b"",
-    ],
-)
-def test_what_only_looks_alike_is_read_well(event):
-    alike = Alike.of(b'{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}', "Hi")
-    assert alike.many(GOOD) == (["there"], len(GOOD), GOOD[6:-2])
-    assert alike.many(b"data: %b\n\n" % event)[0] == []
-    assert alike.many(b"event: x\n" + GOOD)[0] == []
-    if b'""' not in event:
-        assert alike.many(b"%bdata: %b\n\n" % (GOOD, event))[0] in ([], ["there"])
-
-
-def test_an_event_that_holds_the_word_twice_teaches_nothing():
-    assert Alike.of(b'{"x":{"content":"Hi"},"choices":[{"delta":{"content":"Hi"}}]}', "Hi") is None
-    assert Alike.of(b'{"choices":[{"delta":{"content":"H\\u0069"}}]}', "Hi") is None
-    assert Alike.of(b'{"choices":[{"delta":{"content":"Hi","c\\u006fntent":"Hi"}}]}', "Hi") is None
+    for read in reads:
+        assert one_by_one.say(read).ex.usage == together.say(read).ex.usage
+    assert one_by_one.hear().events == together.hear().events

@@ -1,0 +1,114 @@
+"""Events that are alike but for their text: taken together they are what each is by itself."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.gateway.alike import Alike
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+    ('"', "\\", "\n", "你好", "\u2028", "}", ',"usage":{', "")
+)
+
+
+def written(text, used=None, *, separators=(",", ":"), escaped=False):
+    one = {"id": "x", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+    if used is not None:
+        one["usage"] = {"completion_tokens": used, "prompt_tokens": 9, "details": {"cached_tokens": 0}}
+    return json.dumps(one, separators=separators, ensure_ascii=escaped).encode()
+
+
+def learned(event, text, sent=None):
+    return Alike.of(event if sent is None else sent, text, event)
+
+
+def wire(*events):
+    return b"".join(b"data: %b\n\n" % each for each in events)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(((",", ":"), (", ", ": "))), st.booleans())
+def test_every_text_is_found_and_every_byte_is_kept(texts, separators, escaped):
+    events = [written(text, separators=separators, escaped=escaped) for text in texts]
+    raw = wire(*events)
+    alike = next(filter(None, map(learned, events, texts)), None)
+    if alike is not None and any(texts):
+        assert alike.many(raw) == (texts, len(raw), events[-1], raw)
+        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
+
+
+@given(st.lists(st.tuples(TEXTS, st.integers(0, 3000)), min_size=1, max_size=12))
+def test_what_each_tells_of_the_use_so_far_is_taken_off(said):
+    texts = [text for text, _ in said]
+    events = [written(text, used) for text, used in said]
+    bare = [written(text) for text in texts]
+    alike = next(filter(None, map(learned, events, texts, bare)), None)
+    if alike is not None and any(texts):
+        raw = wire(*events)
+        assert alike.many(raw) == (texts, len(raw), bare[-1], wire(*bare))
+        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
+
+
+GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}',
+        b'{"choices":[{"delta":{"content":"a","content":"b"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"\xff"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"a\x01"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"a\\"},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":""},"finish_reason":null}]}',
+        b'{"choices":[{"delta":{"content":"',
+        b'"},"finish_reason":null}]}',
+        b"[DONE]",
+        b"",
+    ],
+)
+def test_what_only_looks_alike_is_read_well(event):
+    alike = learned(b'{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}', "Hi")
+    assert alike.many(GOOD) == (["there"], len(GOOD), GOOD[6:-2], GOOD)
+    assert alike.many(b"data: %b\n\n" % event)[0] == []
+    assert alike.many(b"event: x\n" + GOOD)[0] == []
+    if b'""' not in event:
+        assert alike.many(b"%bdata: %b\n\n" % (GOOD, event))[0] in ([], ["there"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b'{"choices":[{"delta":{"content":"a"}}],"usage":{"completion_tokens":2},"error":{"code":"x"}}',
+        b'{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":2}}',
+        b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"completion_tokens":2}}',
+        b'{"choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"delta":{"content":"a"}}],"usage":null}',
+    ],
+)
+def test_an_event_that_tells_anything_but_other_numbers_is_not_alike(other):
+    def event(text, used):
+        return b'{"choices":[{"delta":{"content":"%b"}}],"usage":{"completion_tokens":%d}}' % (text, used)
+
+    alike = learned(event(b"Hi", 1), "Hi", b'{"choices":[{"delta":{"content":"Hi"}}]}')
+    first = wire(event(b"there", 12))
+    assert alike.many(first) == (["there"], len(first), *map(wire_of, (False, True)))
+    assert alike.many(first + wire(other))[:2] == (["there"], len(first))
+    assert alike.many(wire(other))[0] == []
+
+
+def wire_of(whole):
+    bare = b'{"choices":[{"delta":{"content":"there"}}]}'
+    return wire(bare) if whole else bare
+
+
+def test_what_stands_behind_the_use_teaches_nothing():
+    event = b'{"choices":[{"delta":{"content":"Hi"}}],"usage":{"completion_tokens":1},"system_fingerprint":"f"}'
+    assert learned(event, "Hi", b'{"choices":[{"delta":{"content":"Hi"}}],"system_fingerprint":"f"}') is None
+
+
+def test_an_event_that_holds_the_word_twice_teaches_nothing():
+    assert learned(b'{"x":{"content":"Hi"},"choices":[{"delta":{"content":"Hi"}}]}', "Hi") is None
+    assert learned(b'{"choices":[{"delta":{"content":"H\\u0069"}}]}', "Hi") is None
+    assert learned(b'{"choices":[{"delta":{"content":"Hi","c\\u006fntent":"Hi"}}]}', "Hi") is None
