@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
+import tarfile
 
 import pytest
 import sqlalchemy as sa
@@ -175,6 +177,34 @@ def test_a_changed_byte_is_found(house, tmp_path, monkeypatch, capsys):
     assert isthmus("restore", str(file)) == 6
     assert "operator.toml" in capsys.readouterr().err
     assert not os.path.exists(tmp_path / "new")
+
+
+HOSTILE = {
+    "a way out": ("../beside", tarfile.REGTYPE, ""),
+    "a place of its own": ("{place}/beside", tarfile.REGTYPE, ""),
+    "a link": ("operator", tarfile.SYMTYPE, "{place}/beside"),
+    "a hard link": ("operator", tarfile.LNKTYPE, "MANIFEST.json"),
+    "a pipe": ("operator", tarfile.FIFOTYPE, ""),
+    "a name twice": ("MANIFEST.json", tarfile.REGTYPE, ""),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_no_plain_file_inside_the_folder_is_never_unpacked(house, tmp_path, monkeypatch, capsys, kind):
+    file, beside = tmp_path / "house.tar.gz", tmp_path / "beside"
+    isthmus("backup", str(file))
+    plain = io.BytesIO(gzip.decompress(file.read_bytes()))
+    with tarfile.open(fileobj=plain, mode="a") as tar:
+        name, member_type, leads_to = HOSTILE[kind]
+        member = tarfile.TarInfo(name.format(place=tmp_path))
+        member.type, member.linkname = member_type, leads_to.format(place=tmp_path)
+        tar.addfile(member)
+    file.write_bytes(gzip.compress(plain.getvalue()))
+    monkeypatch.setenv("ISTHMUS_HOME", str(tmp_path / "new"))
+    assert isthmus("restore", str(file)) == 6
+    assert "not a whole backup" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert not beside.exists()
 
 
 def test_without_a_house_there_is_nothing_to_back_up(tmp_path, monkeypatch, capsys):
