@@ -119,6 +119,8 @@ class StandIn:
 
     async def _answer(self, path, headers, body, writer):
         if path.endswith("/embeddings"):
+            if "input" not in body:
+                return await plain(writer, 400, {"error": {"message": SECRET, "code": "MissingParameter"}})
             return await plain(writer, 200, embeddings(body))
         if path.endswith("/images/generations"):
             return await plain(writer, 200, image(body))

@@ -180,6 +180,8 @@ class TermScanner:
             else:
                 break
         else:
+            if not symbols:  # anchors alone: not every automaton tells of one but once
+                return _PERSONAL
             if self._is_inked(data, symbols, found[found[0][0] == anchor][2]):
                 return _PERSONAL if personal else _NOTHING
         seen = {index for index, _, _ in found}

@@ -157,6 +157,12 @@ def test_the_quick_way_and_the_thorough_way_agree(text):
     assert quick == PORTABLE.find(text.encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.parametrize("text", ["11111111", "a@b.example c@d.example", "13812345678 and 4111111111111111"])
+def test_many_anchors_and_no_sign_are_no_term_and_may_be_a_private_detail(text):
+    for scanner in (SCANNER, PORTABLE):
+        assert scanner.examine(text.encode()) == (None, True)
+
+
 GAPS = st.text("-*'.@_/# ,;我a", max_size=4) | st.sampled_from([" ", "", "", "", ", ", " - ", ". "])
 
 
