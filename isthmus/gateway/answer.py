@@ -97,7 +97,7 @@ def seal(ex: Exchange) -> Seal:
     assert decision is not None
     route = plan.route
     words = (route.name, route.model, route.tier, route.badge, ex.label, "; ".join(ex.notices))
-    written = _encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="", dropped=())))
+    written = _encode(origin(msgspec.structs.replace(ex, masks={}, blocked="", id="", dropped=(), before=None)))
     before, _, after = written.partition(_ID)
     if len(_seals) >= _SEALS:
         _seals.clear()

@@ -8,7 +8,8 @@ from corridor_parts import Door, called, exchange, forbid, hold, plan, route, up
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.core.wire import Said
+from isthmus.core.exchange import Before
+from isthmus.core.wire import Said, Usage
 from isthmus.gateway import answer
 from isthmus.gateway.door import answer_bytes
 from isthmus.partners.openai_chat import read_answer
@@ -208,6 +209,16 @@ def test_the_origin_says_who_answered_where_and_what_is_owed():
     assert (origin.region, origin.decision, origin.receipt) == ("CN", "digest0", "w0-1-1")
     assert (origin.label, origin.label_at, origin.notices) == ("内容由AI生成", "content", ["你在与AI对话", "b%"])
     assert origin.masked == {"PHONE": 2}
+
+
+def test_what_one_answer_went_on_with_is_not_told_of_the_next():
+    made = plan()
+    first, second = exchange(made), exchange(made)
+    first.before = Before(Usage(), None, False, "doubao/m", "Doubao", 8)
+    answer.header_lines(first)  # as a stream does where it begins
+    told = [json.loads(answer.dressed(each, b'{"id":1}')[0])["isthmus"] for each in (first, second)]
+    assert told[0].pop("continued") == [{"route": "doubao/m", "badge": "Doubao", "characters": 8}]
+    assert "continued" not in told[1]
 
 
 def test_headers_say_the_same_in_ascii():
