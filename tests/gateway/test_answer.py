@@ -214,6 +214,7 @@ def test_the_origin_says_who_answered_where_and_what_is_owed():
 def test_what_one_answer_went_on_with_is_not_told_of_the_next():
     made = plan()
     first, second = exchange(made), exchange(made)
+    second.decision = first.decision
     first.before = Before(Usage(), None, False, "doubao/m", "Doubao", 8)
     answer.header_lines(first)  # as a stream does where it begins
     told = [json.loads(answer.dressed(each, b'{"id":1}')[0])["isthmus"] for each in (first, second)]
