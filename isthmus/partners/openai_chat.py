@@ -194,9 +194,7 @@ def bare(event: bytes) -> bytes:
     A quoted member name cannot occur inside a JSON string, so the bytes found are the member itself.
     """
     at = event.rfind(USAGE)
-    if at < 0:
-        return event
-    if event.endswith(b"}}") and event.find(b"]", at) < 0:
+    if at >= 0 and event.endswith(b"}}") and event.find(b"]", at) < 0:
         end = event.find(b"}", at) if event.count(b"{", at) == 1 else len(event) - 2
         if end == len(event) - 2:
             return event[:at] + b"}"

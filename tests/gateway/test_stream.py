@@ -361,3 +361,14 @@ def test_events_that_are_alike_are_read_as_any_other(texts, style, escaped, tell
     for read in reads:
         assert one_by_one.say(read).ex.usage == together.say(read).ex.usage
     assert one_by_one.hear().events == together.hear().events
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_the_last_word_on_the_use_so_far_stands_and_no_caller_is_told_it_twice(first):
+    talk = Talk()
+    for used in (0, 1, 0):
+        usage = {"usage": {"prompt_tokens": 9, "completion_tokens": used, "total_tokens": 9 + used}}
+        said = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+        talk.say(event({**usage, **said} if first else {**said, **usage}))
+        assert talk.ex.usage.completion_tokens == used
+    assert b"completion_tokens" not in talk.door.out

@@ -163,6 +163,7 @@ def test_usage_that_does_not_stand_last_is_taken_out_as_well():
     event = b'{"choices":[],"usage":{"total_tokens":3},"model":"m"}'
     assert json.loads(openai_chat.bare(event)) == {"choices": [], "model": "m"}
     assert openai_chat.bare(b'{"choices":[]}') == b'{"choices":[]}'
+    assert openai_chat.bare(b'{"usage":{"prompt_tokens":1},"choices":[]}') == b'{"choices":[]}'
 
 
 def test_moderation_hit_type_is_read_with_the_content_filter():
