@@ -2,8 +2,8 @@
 
 A model speaks in events of a few bytes, and waking for each is what a stream costs. Its first content is passed on at
 once; after that its connection rests until the next tick, and what came meanwhile is read together. The tick grows with
-the streams there are, from nothing to TICK, so that a worker's reads stay bounded and a quiet one delays nothing; a
-stream that speaks slower than it never rests. A caller that wants each event at once says `isthmus-latency: low`.
+the streams there are, up to TICK, so that a worker's reads stay bounded and a quiet one delays little; a stream that
+speaks slower than it never rests. A caller that wants each event at once says `isthmus-latency: low`.
 """
 
 from __future__ import annotations

@@ -19,12 +19,15 @@ SECONDS = 86_400
 
 @lru_cache(maxsize=256)
 def shape(peak: float, trough: float, peak_hour: float, offset: float) -> tuple[float, ...]:
-    """Relative load of each quarter hour of the UTC day, mean 1."""
+    """Relative load of each quarter hour of the UTC day, mean 1. The peak is in the middle of one: a narrow one would
+    else be lost between two.
+    """
     low = min(trough, 1.0)
     if peak <= 1.0 or low >= 1.0:
         return (1.0,) * SLOTS
     power = _power((1 - low) / (peak - low))
-    hours = [(slot + 0.5) * 24 / SLOTS + offset - peak_hour for slot in range(SLOTS)]
+    top = round((peak_hour - offset) * SLOTS / 24 - 0.5)
+    hours = [(slot - top) * 24 / SLOTS for slot in range(SLOTS)]
     raw = [low + (peak - low) * ((1 + cos(hour * pi / 12)) / 2) ** power for hour in hours]
     mean = sum(raw) / SLOTS
     return tuple(value / mean for value in raw)
