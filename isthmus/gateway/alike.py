@@ -1,7 +1,8 @@
 """Events of a stream that are alike but for their text: of the next ones the text is all that is read, in C.
 
 A partner writes a stream's events with one template: identity, model, an empty finish reason. Where one event did
-nothing but add text to the content, it says how the others begin and end, and a whole read of them is taken at once.
+nothing but add text to the content, it says how the others begin and end, and a whole read of them is taken at once:
+what stands between their texts is one and the same, so the read is cut there.
 """
 
 from __future__ import annotations
@@ -15,15 +16,29 @@ import msgspec
 from isthmus.partners.openai_chat import USAGE
 
 
-class Alike(NamedTuple):
-    """How an event began and ended, as it is sent, that did nothing but add text to the content.
+class Many(NamedTuple):
+    """The texts of events that are alike, what they say together, how many bytes they were, and all as they are sent.
 
-    `tail`: in what it ended, digits left out, where it told the use so far (Ark, `chunk_include_usage`), which is not
-    sent on; empty where it told nothing.
+    `told`: what the last of them tells beside its text, an event's data by itself; empty where none tells anything.
+    """
+
+    pieces: list[str]
+    text: str
+    size: int
+    framed: bytes
+    told: bytes
+
+
+class Alike(NamedTuple):
+    """How an event began and ended that did nothing but add text to the content.
+
+    `begin` is its line up to the text, `end` what followed, as it is sent, and `close` as it came. `tail`: in what it
+    ended, digits left out, where it told the use so far (Ark, `chunk_include_usage`), which is not sent on.
     """
 
     begin: bytes
     end: bytes
+    close: bytes
     tail: bytes
 
     @classmethod
@@ -48,46 +63,51 @@ class Alike(NamedTuple):
         end = start + 1 + len(read)
         if event[start : end + 1] != b'"%b"' % read or whole.find(_CONTENT, end) >= 0:
             return None
-        return cls(b"data: %b" % event[: start + 1], event[end:], tail)
+        begin, rest = DATA + event[: start + 1], event[end:]
+        return cls(begin, rest + b"}\n\n", rest + USAGE, tail) if tail else cls(begin, rest + BLANK, rest + BLANK, b"")
 
-    def many(self, read: bytes) -> tuple[list[str], int, bytes, bytes]:
-        """The texts of the events that are alike from the first byte of `read` on, their bytes, the last's data, and
-        all as they are sent.
+    def many(self, read: bytes) -> Many | None:
+        """The events from the first byte of `read` on that are alike, up to the last that ends as they do.
 
-        None are read where one of them is not what it seems: then each must be read well. Between the quotes stands
-        one JSON string (RFC 8259, 7) exactly when it can be read as one.
+        None where one of them is not what it seems: then each must be read well. Between the quotes stands one JSON
+        string (RFC 8259, 7) exactly when it can be read as one.
         """
-        begin, end, tail = self
-        events = read.split(BLANK)
-        events[-1] = b""  # the rest of it comes with the next read
-        # All of this runs in C, event after event.
-        alike = [*map(bytes.startswith, events, repeat(begin))].index(False)
-        tails: list[bytes] = []
+        begin, end, close, tail = self
+        stop = read.rfind(close)
+        if tail and read.find(BLANK, stop) < 0:  # the last one is not whole
+            stop = read.rfind(close, 0, max(stop, 0))
+        if stop < len(begin) or not read.startswith(begin):
+            return None
+        told = b""
         if tail:
-            parts = [*map(bytes.rpartition, events[:alike], repeat(USAGE))]
-            events = [*map(itemgetter(0), parts), b""]
-            tails = [*map(itemgetter(2), parts)]
-            told = [*map(bytes.translate, tails, repeat(None), repeat(_DIGITS)), b""]
-            alike = [*map(tail.__eq__, told)].index(False)
-        alike = min(alike, [*map(bytes.endswith, events, repeat(end))].index(False))
-        events = events[:alike]
-        texts = [*map(itemgetter(slice(len(begin), -len(end))), events)]
+            after = read.find(BLANK, stop)
+            first, *others = read[len(begin) : after].split(close)
+            told = others.pop()
+            # All of this runs in C, event after event.
+            cut = [*map(bytes.partition, others, repeat(BLANK + begin))]
+            texts = [first, *map(itemgetter(2), cut)]
+            tails = b"".join([*map(itemgetter(0), cut), told])
+            if after < 0 or tails.translate(None, _DIGITS) != tail * len(texts):
+                return None
+            size = after + len(BLANK)
+            told = b'{"usage":{' + told
+        else:
+            texts = read[len(begin) : stop].split(close + begin)
+            size = stop + len(close)
         joined = b"".join(texts)
-        size = sum(map(len, events))
-        if not joined or size != len(joined) + len(events) * (len(begin) + len(end)):
-            return _NONE
         try:
-            if _QUOTE in joined or _BACKSLASH in joined or not joined.decode().isprintable():
-                pieces = [_string(b'"%b"' % text) for text in texts]
+            text = joined.decode()
+            if _QUOTE in joined or _BACKSLASH in joined or not text.isprintable():
+                pieces = [_string(b'"%b"' % piece) for piece in texts]
+                text = "".join(pieces)
             else:
-                pieces = [*map(bytes.decode, texts)]
+                pieces = [text] if len(texts) == 1 else [*map(bytes.decode, texts)]
         except (UnicodeDecodeError, msgspec.DecodeError):
-            return _NONE
-        size += len(events) * len(BLANK)
-        if not tail:
-            return pieces, size, events[-1][len(DATA) :], read[:size]
-        size += sum(map(len, tails[:alike])) + alike * len(USAGE)
-        return pieces, size, events[-1][len(DATA) :] + b"}", b"}\n\n".join([*events, b""])
+            return None
+        if not text:
+            return None
+        framed = begin + (end + begin).join(texts) + end if tail else read[:size]
+        return Many(pieces, text, size, framed, told)
 
 
 DATA, BLANK = b"data: ", b"\n\n"  # an event's line (WHATWG HTML, 9.2.6), and its end
@@ -95,4 +115,3 @@ _string = msgspec.json.Decoder(str).decode
 _CONTENT = b'"content":'
 _QUOTE, _BACKSLASH = b'"\\'
 _DIGITS = b"0123456789"
-_NONE: tuple[list[str], int, bytes, bytes] = ([], 0, b"", b"")

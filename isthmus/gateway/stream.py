@@ -60,7 +60,7 @@ class Stream:
         self._now = now
         self._heard: list[tuple[str, Iterable[str]]] = []
         ex.heard = self._heard  # what the partner said, should its own count never come
-        self._events = sse.EventReader()
+        self._events = sse.EventReader(between=b" ")
         self.connection: Connection | None = None  # to be cut when the stream must end early
         self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
         self.voice: Voice | None = None  # where the caller's is not
@@ -82,7 +82,7 @@ class Stream:
         self._plan = plan
         self._dialect = dialect
         self.reader = reader
-        self._events = sse.EventReader()
+        self._events = sse.EventReader(between=b" ")
         self._alike = None
         self._learns = _LEARNS
         self._heard = self._ex.heard = []
@@ -114,7 +114,8 @@ class Stream:
                 events = self._events.feed(rest)
             if self.reader is not None:
                 events = self._translate(self.reader, events)
-            self._take(events, out)
+            if events:
+                self._take(events, out)
         except EventTooLargeError:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
         if self._must_end() and self.replay is not None:
@@ -180,11 +181,11 @@ class Stream:
         """
         while self._waiting is None and not self.done and self.failure is None:
             if self._alike is not None and self._events.is_empty:
-                pieces, size, last, framed = self._alike.many(read)
-                if not pieces or (self._alike.tail and not self._counts(read[:size])):
+                many = self._alike.many(read)
+                if many is None or (many.told and not self._counts(many.told)):
                     return read
-                self._run("content", pieces, last, framed, out)
-                return read[size:]
+                self._run("content", many.pieces, many.text, many.framed, out)
+                return read[many.size :]
             if self._alike is None and not self._learns:
                 break
             begun, blank, after = read.partition(BLANK)
@@ -194,11 +195,10 @@ class Stream:
             read = after
         return read
 
-    def _counts(self, events: bytes) -> bool:
-        """Whether the last of these says what was used so far, which then stands."""
+    def _counts(self, told: bytes) -> bool:
+        """Whether this says what was used so far, which then stands."""
         try:
-            last = events[:-2].rpartition(BLANK)[2]
-            chunk: Chunk = self._dialect.read_chunk(last[len(DATA) :])
+            chunk: Chunk = self._dialect.read_chunk(told)
         except self._dialect.BrokenAnswerError:
             return False
         self._ex.usage = chunk.usage
@@ -220,7 +220,7 @@ class Stream:
             if chunk.usage is not None and chunk.choices:
                 event = bare(event)  # noqa: PLW2901  # a caller that adds up usage would count it twice
             if here != channel and run:
-                self._run(channel, pieces, run[-1], _framed(run), out)
+                self._run(channel, pieces, "".join(pieces), _framed(run), out)
                 run, pieces = [], []
             channel = here
             if self.done:
@@ -234,7 +234,7 @@ class Stream:
             elif chunk.choices and self._waiting is None:
                 self._choice(event, chunk.choices[0], out)
         if run:
-            self._run(channel, pieces, run[-1], _framed(run), out)
+            self._run(channel, pieces, "".join(pieces), _framed(run), out)
 
     def _read(self, event: bytes) -> Chunk | None:
         """The event, read; None when the stream ends with it."""
@@ -266,11 +266,10 @@ class Stream:
             return Refusal("upstream_rejected", route=route.badge, status=200)
         return Refusal("upstream_lost", route=route.badge)
 
-    def _run(self, channel: str, pieces: list[str], last: bytes, framed: bytes, out: list[bytes]) -> None:
-        """Text events of one channel, the `last` of them, and all as they are sent: unchanged ones keep their bytes,
-        else one event carries what is released."""
+    def _run(self, channel: str, pieces: list[str], text: str, framed: bytes, out: list[bytes]) -> None:
+        """Text events of one channel, what they say together, and all as they are sent: unchanged ones keep their
+        bytes, else one event carries what is released."""
         ex = self._ex
-        text = pieces[0] if len(pieces) == 1 else "".join(pieces)
         released = text
         for stage in self._plan.on_event:
             released = stage(ex, channel, released, False)
@@ -280,10 +279,12 @@ class Stream:
             said = Pieces()
             self._heard.append((channel, said))
         said.add(text, pieces)
+        if released == text and not ex.blocked:
+            self._emit(framed, out)
+            return
+        last = framed[: -len(BLANK)].rpartition(BLANK)[2][len(DATA) :]
         if ex.blocked:
             self._hold_finish(last, {channel: released})
-        elif released == text:
-            self._emit(framed, out)
         elif released:
             generic = _generic.decode(last)
             generic["choices"][0]["delta"][channel] = released

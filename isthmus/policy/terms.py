@@ -82,6 +82,11 @@ def _spaced(folded: str, start: int, end: int, *, last: bool) -> bool:
     return last if end == len(folded) else folded[end] == " "
 
 
+def _is_spelled(words: Sequence[str], final: str) -> bool:
+    """Whether a word of one letter may be followed by another: so are words spelled letter by letter."""
+    return any(len(one) == 1 and len(two) <= 1 for one, two in pairwise((*words, final)))
+
+
 def _parts_words(gap: str) -> bool:
     """Whether a gap with a space in it stands between two words of one phrase: a full stop ends the phrase."""
     return "." not in gap
@@ -326,24 +331,26 @@ class TermScanner:
             shown, final = (parts.pop(0), final) if parts else (final, "")
             if not shown.strip(_PUNCTUATION).isalnum():
                 return -1
-        begin = self._begin
+        openers = self._begin.openers
+        word = final.strip(_PUNCTUATION)
         if len(parts) <= _PAIR:
-            for part in parts:
-                word = part.strip(_PUNCTUATION)
-                if word and (len(word) == 1 or not word.isalnum() or begin.openers[hash(word) & MASK]):
+            words = [found for part in parts if (found := part.strip(_PUNCTUATION))]
+            for found in words:
+                if not found.isalnum() or (openers[hash(found) & MASK] and self._begins(found)):
                     return -1
         else:  # all in C, word after word
             words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
-            if words and (
-                not all(map(str.isalnum, words))
-                or min(map(len, words)) == 1
-                or any(map(begin.openers.__getitem__, map(and_, map(hash, words), repeat(MASK))))
+            if not all(map(str.isalnum, words)):
+                return -1
+            if any(map(openers.__getitem__, map(and_, map(hash, words), repeat(MASK)))) and any(
+                openers[hash(found) & MASK] and self._begins(found) for found in words
             ):
                 return -1
-        word = final.strip(_PUNCTUATION)
+        if words and min(map(len, words)) == 1 and _is_spelled(words, word):
+            return -1
         if word and not word.isalnum():
             return -1
-        if word and begin.prefixes[hash(word[:4]) & MASK] and self._begins(word):
+        if word and self._begin.prefixes[hash(word[:4]) & MASK] and self._begins(word):
             return len(text) - len(word) if final.endswith(word) else -1
         return len(text)
 

@@ -34,8 +34,8 @@ def test_every_text_is_found_and_every_byte_is_kept(texts, separators, escaped):
     raw = wire(*events)
     alike = next(filter(None, map(learned, events, texts)), None)
     if alike is not None and any(texts):
-        assert alike.many(raw) == (texts, len(raw), events[-1], raw)
-        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
+        assert alike.many(raw) == (texts, "".join(texts), len(raw), raw, b"")
+        assert pieces(alike, raw[:-1]) == (texts[:-1] if any(texts[:-1]) else None)
 
 
 @given(st.lists(st.tuples(TEXTS, st.integers(0, 3000)), min_size=1, max_size=12))
@@ -46,8 +46,15 @@ def test_what_each_tells_of_the_use_so_far_is_taken_off(said):
     alike = next(filter(None, map(learned, events, texts, bare)), None)
     if alike is not None and any(texts):
         raw = wire(*events)
-        assert alike.many(raw) == (texts, len(raw), bare[-1], wire(*bare))
-        assert alike.many(raw[:-1])[0] == (texts[:-1] if any(texts[:-1]) else [])
+        many = alike.many(raw)
+        assert many[:4] == (texts, "".join(texts), len(raw), wire(*bare))
+        assert json.loads(many.told)["usage"] == json.loads(events[-1])["usage"]
+        assert pieces(alike, raw[:-1]) == (texts[:-1] if any(texts[:-1]) else None)
+
+
+def pieces(alike, raw):
+    many = alike.many(raw)
+    return None if many is None else many.pieces
 
 
 GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\n\n'
@@ -70,11 +77,12 @@ GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\
 )
 def test_what_only_looks_alike_is_read_well(event):
     alike = learned(b'{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}', "Hi")
-    assert alike.many(GOOD) == (["there"], len(GOOD), GOOD[6:-2], GOOD)
-    assert alike.many(b"data: %b\n\n" % event)[0] == []
-    assert alike.many(b"event: x\n" + GOOD)[0] == []
+    assert alike.many(GOOD) == (["there"], "there", len(GOOD), GOOD, b"")
+    assert alike.many(b"data: %b\n\n" % event) is None
+    assert alike.many(b"event: x\n" + GOOD) is None
     if b'""' not in event:
-        assert alike.many(b"%bdata: %b\n\n" % (GOOD, event))[0] in ([], ["there"])
+        assert pieces(alike, b"%bdata: %b\n\n" % (GOOD, event)) in (None, ["there"])
+        assert pieces(alike, b"%bdata: %b\n\n%b" % (GOOD, event, GOOD)) is None
 
 
 @pytest.mark.parametrize(
@@ -93,14 +101,12 @@ def test_an_event_that_tells_anything_but_other_numbers_is_not_alike(other):
 
     alike = learned(event(b"Hi", 1), "Hi", b'{"choices":[{"delta":{"content":"Hi"}}]}')
     first = wire(event(b"there", 12))
-    assert alike.many(first) == (["there"], len(first), *map(wire_of, (False, True)))
-    assert alike.many(first + wire(other))[:2] == (["there"], len(first))
-    assert alike.many(wire(other))[0] == []
-
-
-def wire_of(whole):
-    bare = b'{"choices":[{"delta":{"content":"there"}}]}'
-    return wire(bare) if whole else bare
+    sent = wire(b'{"choices":[{"delta":{"content":"there"}}]}')
+    assert alike.many(first) == (["there"], "there", len(first), sent, b'{"usage":{"completion_tokens":12}}')
+    assert pieces(alike, first + wire(other)) in (None, ["there"])
+    assert alike.many(first + wire(other) + first) is None
+    assert alike.many(wire(other)) is None
+    assert alike.many(wire(event(b"a", 2))[:-2] + first) is None
 
 
 def test_what_stands_behind_the_use_teaches_nothing():

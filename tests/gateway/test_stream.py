@@ -155,6 +155,15 @@ def test_an_event_that_no_stage_changed_keeps_its_bytes():
     assert b"data: %b\n\n" % odd in talk.door.out
 
 
+@pytest.mark.parametrize("stages", [(), (hold(3),)], ids=["no stage", "held back"])
+def test_an_event_that_lies_on_several_lines_is_one_event_to_the_caller(stages):
+    whole = delta(content="Good morning")
+    lines = json.dumps(json.loads(whole[6:]), indent=1).replace("\n", "\n\n").split("\n")
+    spread = "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+    reads = [spread, spread + whole, ending()]
+    assert outcome(stages, reads) == outcome(stages, [whole, whole, whole, ending()])
+
+
 def test_an_event_that_a_stage_changed_keeps_its_other_fields():
     odd = b'{"choices":[{"delta":{"content":"a","role":"assistant"},"made_up":1}],"x":[5]}'
     heard = Talk(upper).say(b"data: %b\n\n" % odd, ending()).hear()
