@@ -34,6 +34,7 @@ from isthmus.policy.privacy import masked
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "placeholders.md"
 SLOTS = 4
+LONGEST = 400  # tokens of an answer: one cut short has left nothing out
 PATIENCE_S = 1800  # on a busy machine an answer may wait for its turn
 TASKS = {
     "zh": (
@@ -103,7 +104,8 @@ def judge(answer: str, made: Placeholders, sent: list[str], values: list[str]) -
 
 
 def ask(engine: LocalEngine, prompt: str) -> str:
-    body = {"model": "local", "messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 140}
+    messages = [{"role": "user", "content": prompt}]
+    body = {"model": "local", "messages": messages, "temperature": 0, "max_tokens": LONGEST}
     request = urllib.request.Request(
         f"{engine.base_url}/chat/completions",
         json.dumps(body).encode(),
