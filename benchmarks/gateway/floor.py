@@ -1,9 +1,10 @@
-"""What bounds the hot path: four gateways in one run, each doing more than the one before.
+"""What bounds the hot path: five gateways in one run, each doing more than the one before.
 
     python -m benchmarks.gateway.floor [ROUNDS]              default 3 rounds of 2 s for each
 
 nginx copies bytes; so do two uvloop protocols of fifteen lines (`copy`); Isthmus with its door, framing, pool and
-upstream, but no policy (`bare`); Isthmus with every policy on (`whole`). CPU microseconds per good answer, user and
+upstream, but no policy (`bare`); every policy in one function, without what a door on the Internet needs
+(benchmarks.gateway.least); Isthmus with every policy on (`whole`). CPU microseconds per good answer, user and
 system time of the process tree, the best round of each. The last line is one JSON document.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.gateway import quick
+from benchmarks.gateway import least, quick
 from isthmus import worker
 from isthmus.gateway import serve
 from isthmus.gateway.door import answer_bytes
@@ -99,10 +100,10 @@ def measure(rounds: int) -> dict[str, tuple[float, float]]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
-        target, *ports = [quick.free_port() for _ in range(5)]
+        target, *ports = [quick.free_port() for _ in range(6)]
         stack.enter_context(quick.process([str(quick.upstream(folder)), str(target)], 1, target))
         home, key = quick.isthmus_home(folder)
-        whole = quick.isthmus_settings(home, ports[3], target)
+        whole = quick.isthmus_settings(home, ports[4], target)
         less = json.loads(whole.read_text()) | {"port": ports[2], "shard": "bare"}
         (home / "run" / "bare.json").write_text(json.dumps(less))
         me = [sys.executable, "-m", "benchmarks.gateway.floor"]
@@ -110,6 +111,7 @@ def measure(rounds: int) -> dict[str, tuple[float, float]]:
             "nginx": ["nginx", "-c", str(quick.nginx_config(folder, ports[0], target))],
             "copy": [*me, "--copy", str(ports[1]), str(target)],
             "bare": [*me, "--bare", str(home / "run" / "bare.json")],
+            "least": [*me, "--least", str(ports[3]), str(target), str(home), key],
             "whole": [sys.executable, "-m", "isthmus.worker", str(whole)],
         }
         pids = {
@@ -134,6 +136,8 @@ def main() -> None:
     match sys.argv[1:]:
         case ["--copy", port, target]:
             uvloop.run(copy(int(port), int(target)))
+        case ["--least", port, target, home, key]:
+            uvloop.run(least.serve(int(port), int(target), Path(home), key))
         case ["--bare", settings]:
             serve.relay = bare
             sys.argv = ["isthmus.worker", settings]

@@ -1,6 +1,6 @@
 """Do models keep placeholders? Masked prompts through a local model, and what came back.
 
-    python -m benchmarks.guard.placeholders [--count N] [--seed S] [--minutes M] [--json] [--write]
+    python -m benchmarks.guard.placeholders [--count N] [--seed S] [--minutes M] [--plain] [--json] [--write]
 
 Each prompt holds one to three private details (the generator of tests/policy/generator.py), is masked as a question to
 a partner is, and asks for something that keeps them: polish, translate, list, reply, JSON. Per prompt:
@@ -11,7 +11,8 @@ a partner is, and asks for something that keeps them: polish, translate, list, r
     left out    the answer does without a detail
     wrong       a value was restored where its placeholder did not stand (must be none)
 
-Answers are kept in build/placeholders.<model>.<seed>.jsonl, so that a run can be ended and gone on with.
+`--plain` asks with the details as they are: how often the model leaves one out anyway. Answers are kept in
+build/placeholders.<model>.<seed>.jsonl, so that a run can be ended and gone on with.
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ def run(asked: argparse.Namespace, kept: Path) -> list[dict]:
         engine.wait_ready()
 
         def answer(row: dict) -> dict | None:
-            return {**row, "answer": ask(engine, row["sent"])} if time.monotonic() < until else None
+            prompt = asked_for[row["n"]] if asked.plain else row["sent"]
+            return {**row, "answer": ask(engine, prompt)} if time.monotonic() < until else None
 
         for row in filter(None, pool.map(answer, todo)):
             rows[row["n"]] = row
@@ -176,6 +178,12 @@ def report(rows: list[dict]) -> dict:
     }
 
 
+def report_plain(rows: list[dict]) -> dict:
+    """As `report`, of answers to prompts that held the details themselves."""
+    whole = sum(all(value in row["answer"] for value in row["map"].values()) for row in rows)
+    return {"prompts": len(rows), "with_every_detail": whole / max(len(rows), 1)}
+
+
 def page(rows: list[dict], asked: argparse.Namespace) -> str:
     """docs/placeholders.md: what the page says, and one line a task."""
     lines = [
@@ -204,18 +212,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=120.0, help="end after so many minutes; 0 only prints")
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
+    parser.add_argument("--plain", action="store_true", help="ask with the details as they are, for comparison")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="write the table into docs/placeholders.md")
     asked = parser.parse_args()
     (ROOT / "build").mkdir(exist_ok=True)
-    rows = run(asked, ROOT / "build" / f"placeholders.{asked.model}.{asked.seed}.jsonl")
-    figures = report(rows)
-    if asked.write:
+    plain = ".plain" if asked.plain else ""
+    rows = run(asked, ROOT / "build" / f"placeholders.{asked.model}.{asked.seed}{plain}.jsonl")
+    figures = report_plain(rows) if asked.plain else report(rows)
+    if asked.write and not asked.plain:
         PAGE.write_text(page(rows, asked), "utf-8")
     if asked.json:
         print(json.dumps(figures))
     else:
         print("\n".join(f"{name:22} {value:.4g}" for name, value in figures.items()))
+    if asked.plain:
+        return 0
     return int(figures["intact_or_restorable"] < 0.98 or figures["wrongly_restored"] > 0)
 
 

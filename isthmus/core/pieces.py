@@ -17,8 +17,8 @@ class Pieces:
         self._texts: list[str] = []
         self._sizes = array("I")  # characters of each piece
 
-    def add(self, text: str, pieces: Sequence[str]) -> None:
-        """`pieces`, and `text`, which is what they say together."""
+    def add(self, text: str, pieces: Sequence[bytes | str]) -> None:
+        """`pieces` (of ASCII also as bytes), and `text`, which is what they say together."""
         if len(self._texts) >= _JOINED:
             self._texts = ["".join(self._texts)]
         self._texts.append(text)

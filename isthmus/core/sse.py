@@ -18,25 +18,20 @@ class EventTooLargeError(ValueError):
 class EventReader:
     """Feed reads in any split, get the `data` of each finished event. `limit` bounds one event, in bytes.
 
-    `between` joins the data lines of one event: LF by the standard; a blank says the same in JSON, and keeps it on one
-    line for who sends it on.
+    `rest` is what was fed of an event that has not ended. `between` joins the data lines of one event: LF by the
+    standard; a blank says the same in JSON, and keeps it on one line for who sends it on.
     """
 
-    __slots__ = ("_between", "_limit", "_rest")
+    __slots__ = ("_between", "_limit", "rest")
 
     def __init__(self, limit: int = 1 << 20, *, between: bytes = b"\n") -> None:
-        self._rest = b""
+        self.rest = b""
         self._limit = limit
         self._between = between
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether what was fed ended with an event: the next read begins one."""
-        return not self._rest
-
     def feed(self, read: bytes) -> list[bytes]:
         """The data of every event that `read` completes, in order. Raises EventTooLargeError."""
-        block = self._rest + read if self._rest else read
+        block = self.rest + read if self.rest else read
         if _CR in block:  # a number: looking for bytes costs five times as much
             # A CR at the very end may be half of a CRLF: it waits for the next read.
             tail = b""
@@ -44,8 +39,8 @@ class EventReader:
                 block, tail = block[:-1], b"\r"
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + tail
         pieces = block.split(b"\n\n")
-        self._rest = pieces.pop()
-        if len(self._rest) > self._limit:
+        self.rest = pieces.pop()
+        if len(self.rest) > self._limit:
             raise EventTooLargeError("an event is larger than the limit")
         events = []
         for piece in pieces:

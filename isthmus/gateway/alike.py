@@ -7,6 +7,7 @@ what stands between their texts is one and the same, so the read is cut there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
@@ -16,24 +17,12 @@ import msgspec
 from isthmus.partners.openai_chat import USAGE
 
 
-class Many(NamedTuple):
-    """The texts of events that are alike, what they say together, how many bytes they were, and all as they are sent.
-
-    `told`: what the last of them tells beside its text, an event's data by itself; empty where none tells anything.
-    """
-
-    pieces: list[str]
-    text: str
-    size: int
-    framed: bytes
-    told: bytes
-
-
 class Alike(NamedTuple):
     """How an event began and ended that did nothing but add text to the content.
 
-    `begin` is its line up to the text, `end` what followed, as it is sent, and `close` as it came. `tail`: in what it
-    ended, digits left out, where it told the use so far (Ark, `chunk_include_usage`), which is not sent on.
+    `begin` is its line up to the text, `end` what followed, as it is sent, and `close` as it came, up to what it
+    told of the use so far (Ark, `chunk_include_usage`), which is not sent on; `tail`: in what it ended then, digits
+    left out.
     """
 
     begin: bytes
@@ -64,54 +53,65 @@ class Alike(NamedTuple):
         if event[start : end + 1] != b'"%b"' % read or whole.find(_CONTENT, end) >= 0:
             return None
         begin, rest = DATA + event[: start + 1], event[end:]
-        return cls(begin, rest + b"}\n\n", rest + USAGE, tail) if tail else cls(begin, rest + BLANK, rest + BLANK, b"")
+        if tail:
+            return cls(begin, rest + b"}\n\n", rest + USAGE, tail)
+        return cls(begin, rest + BLANK, rest + BLANK, b"")
 
     def many(self, read: bytes) -> Many | None:
-        """The events from the first byte of `read` on that are alike, up to the last that ends as they do.
+        """The events from the first byte of `read` on that are alike, up to the last that ends as they do: their
+        texts (of ASCII as bytes), what these say together, how many bytes the events were, all as they are sent, and
+        what the last one tells beside its text, as an event's data; empty where none tells anything.
 
         None where one of them is not what it seems: then each must be read well. Between the quotes stands one JSON
         string (RFC 8259, 7) exactly when it can be read as one.
         """
         begin, end, close, tail = self
         stop = read.rfind(close)
-        if tail and read.find(BLANK, stop) < 0:  # the last one is not whole
+        after = read.find(BLANK, stop)
+        if after < 0:  # the last one is not whole
             stop = read.rfind(close, 0, max(stop, 0))
-        if stop < len(begin) or not read.startswith(begin):
+            after = read.find(BLANK, stop)
+        start = len(begin)
+        if stop < start or after < 0 or not read.startswith(begin):
             return None
         told = b""
-        if tail:
-            after = read.find(BLANK, stop)
-            first, *others = read[len(begin) : after].split(close)
-            told = others.pop()
-            # All of this runs in C, event after event.
-            cut = [*map(bytes.partition, others, repeat(BLANK + begin))]
-            texts = [first, *map(itemgetter(2), cut)]
-            tails = b"".join([*map(itemgetter(0), cut), told])
-            if after < 0 or tails.translate(None, _DIGITS) != tail * len(texts):
-                return None
-            size = after + len(BLANK)
-            told = b'{"usage":{' + told
+        if not tail:
+            texts = read[start:stop].split(close + begin)
         else:
-            texts = read[len(begin) : stop].split(close + begin)
-            size = stop + len(close)
+            texts = read[start:after].split(close)
+            tails = told = texts.pop()
+            if len(texts) > 1:  # all of this runs in C, event after event
+                cut = [*map(bytes.partition, texts[1:], repeat(BLANK))]
+                tails = b"".join([*map(_first, cut), told])
+                lines = [*map(_third, cut)]
+                if not all(map(bytes.startswith, lines, repeat(begin))):
+                    return None
+                texts[1:] = map(itemgetter(slice(start, None)), lines)
+            if tails.translate(None, _DIGITS) != tail * len(texts):
+                return None
+            told = b'{"usage":{' + told
+        size = after + len(BLANK)
         joined = b"".join(texts)
+        pieces: Sequence[bytes | str]
         try:
             text = joined.decode()
             if _QUOTE in joined or _BACKSLASH in joined or not text.isprintable():
-                pieces = [_string(b'"%b"' % piece) for piece in texts]
-                text = "".join(pieces)
+                pieces = read_well = [_string(b'"%b"' % piece) for piece in texts]
+                text = "".join(read_well)
             else:
-                pieces = [text] if len(texts) == 1 else [*map(bytes.decode, texts)]
+                pieces = texts if joined.isascii() else [*map(bytes.decode, texts)]
         except (UnicodeDecodeError, msgspec.DecodeError):
             return None
         if not text:
             return None
         framed = begin + (end + begin).join(texts) + end if tail else read[:size]
-        return Many(pieces, text, size, framed, told)
+        return pieces, text, size, framed, told
 
 
+Many = tuple[Sequence[bytes | str], str, int, bytes, bytes]
 DATA, BLANK = b"data: ", b"\n\n"  # an event's line (WHATWG HTML, 9.2.6), and its end
 _string = msgspec.json.Decoder(str).decode
 _CONTENT = b'"content":'
 _QUOTE, _BACKSLASH = b'"\\'
 _DIGITS = b"0123456789"
+_first, _third = itemgetter(0), itemgetter(2)

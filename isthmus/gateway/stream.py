@@ -9,7 +9,7 @@ Rules of this room:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -180,12 +180,15 @@ class Stream:
         Before, those are taken one by one that show how they look, and the one that an earlier read began.
         """
         while self._waiting is None and not self.done and self.failure is None:
-            if self._alike is not None and self._events.is_empty:
+            if self._alike is not None and not self._events.rest:
                 many = self._alike.many(read)
-                if many is None or (many.told and not self._counts(many.told)):
+                if many is None:
                     return read
-                self._run("content", many.pieces, many.text, many.framed, out)
-                return read[many.size :]
+                pieces, text, size, framed, told = many
+                if told and not self._counts(told):
+                    return read
+                self._run("content", pieces, text, framed, out)
+                return read[size:]
             if self._alike is None and not self._learns:
                 break
             begun, blank, after = read.partition(BLANK)
@@ -266,7 +269,7 @@ class Stream:
             return Refusal("upstream_rejected", route=route.badge, status=200)
         return Refusal("upstream_lost", route=route.badge)
 
-    def _run(self, channel: str, pieces: list[str], text: str, framed: bytes, out: list[bytes]) -> None:
+    def _run(self, channel: str, pieces: Sequence[bytes | str], text: str, framed: bytes, out: list[bytes]) -> None:
         """Text events of one channel, what they say together, and all as they are sent: unchanged ones keep their
         bytes, else one event carries what is released."""
         ex = self._ex
@@ -274,11 +277,8 @@ class Stream:
         for stage in self._plan.on_event:
             released = stage(ex, channel, released, False)
         hear(ex, released)
-        named, said = self._heard[-1] if self._heard else ("", ())
-        if named != channel or not isinstance(said, Pieces):
-            said = Pieces()
-            self._heard.append((channel, said))
-        said.add(text, pieces)
+        if ex.usage is None or ex.continues:  # else its partner counts, and nobody goes on with it
+            self._keep(channel, text, pieces)
         if released == text and not ex.blocked:
             self._emit(framed, out)
             return
@@ -292,6 +292,14 @@ class Stream:
             self._emit(b"data: %b\n\n" % msgspec.json.encode(generic), out)
         else:
             self._remember(last)  # all of it may still become a forbidden word: it waits inside the stages
+
+    def _keep(self, channel: str, text: str, pieces: Sequence[bytes | str]) -> None:
+        """Remember what the partner said."""
+        named, said = self._heard[-1] if self._heard else ("", ())
+        if named != channel or not isinstance(said, Pieces):
+            said = Pieces()
+            self._heard.append((channel, said))
+        said.add(text, pieces)
 
     def _emit(self, data: bytes, out: list[bytes]) -> None:
         if self._lifecycle:

@@ -267,7 +267,8 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
             said = ex.held.get((NAME, channel), _NOTHING)[1]
             return _close(ex, closing, after=bool(said)) if last and channel == "content" else ""
         allowed = _allowed(ex, house) if exceptions else ()
-        held = ex.held.get((NAME, channel))
+        place = (NAME, channel)
+        held = ex.held.get(place)
         if held is None:
             if last:
                 if not piece:
@@ -290,7 +291,7 @@ def _answer(owed: Sequence[Obligation], house: House) -> OnEvent:
             hit, show = look(before, text, allowed, last=last)
             after = tail(before, text[:show])
         shown = text[:show]
-        ex.held[(NAME, channel)] = (text[show:] if hit is None else "", after)
+        ex.held[place] = (text[show:] if hit is None else "", after)
         if soft is not None:
             shown = _soften(ex, soft, channel, shown, allowed, last=last or hit is not None)
         if hit is not None:

@@ -24,8 +24,8 @@ def _filter(words: Iterable[str]) -> bytearray:
 class Beginnings:
     """How terms begin, for texts that still come; the same for all scanners of one index.
 
-    `heads`, `prefixes`, `openers` are filters (see _filter): the first two letters; of terms that begin in ASCII the
-    first one to four, and what stands before each of their own gaps, the whole term included. `spans`: from which place
+    `heads`, `prefixes` are filters (see _filter): the first two letters, and of terms that begin in ASCII the first one
+    to four. `openers`: what stands before each gap of such a term's own, and the whole term. `spans`: from which place
     on and up to which terms have two first letters, where those are ASCII.
     """
 
@@ -39,7 +39,7 @@ class Beginnings:
         self.prefixes = _filter(
             word[:size] for word in words if word[0] < "\x80" for size in (1, 2, 3, 4) if word[:size].isascii()
         )
-        self.openers = _filter(
+        self.openers = frozenset(
             word[:place]
             for word, breaks in zip(words, index.breaks, strict=True)
             if word[0] < "\x80"

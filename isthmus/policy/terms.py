@@ -15,7 +15,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise, repeat
-from operator import and_
 from typing import NamedTuple
 
 from isthmus.core.scanner import note
@@ -30,7 +29,6 @@ _SCATTER_SIGNS = frozenset("".join(SCATTERED))
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _BLANKS = frozenset(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
 _FEW = 96  # characters of an English piece that is looked at word by word: for more, one scan costs less
-_PAIR = 2  # whole words of a piece that are looked at one by one: for more, each look costs less in C
 _SHORT = 6  # characters of a piece that is looked at pair by pair
 _NO_LETTER = bytes(point for point in range(0x80) if not chr(point).isalnum())
 _LINE, _BACKSLASH = b"\n\\"  # numbers: `in` is slow for bytes (CPython tries them as a number first)
@@ -327,26 +325,19 @@ class TermScanner:
         """
         parts = text.lower().split()
         final = parts.pop() if parts and text[-1:] not in _BLANKS else ""
-        if before != "" and _is_latin(before) and _is_latin(text[:1]):  # it goes on with a word that was shown
+        if text[:1].isalnum() and before != "" and _is_latin(before):  # it goes on with a word that was shown
             shown, final = (parts.pop(0), final) if parts else (final, "")
             if not shown.strip(_PUNCTUATION).isalnum():
                 return -1
-        openers = self._begin.openers
-        word = final.strip(_PUNCTUATION)
-        if len(parts) <= _PAIR:
-            words = [found for part in parts if (found := part.strip(_PUNCTUATION))]
-            for found in words:
-                if not found.isalnum() or (openers[hash(found) & MASK] and self._begins(found)):
+        if parts:  # all in C, word after word
+            if not "".join(parts).isalnum():
+                parts = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
+                if parts and not "".join(parts).isalnum():
                     return -1
-        else:  # all in C, word after word
-            words = [*filter(None, map(str.strip, parts, repeat(_PUNCTUATION)))]
-            if not all(map(str.isalnum, words)):
+            if not self._begin.openers.isdisjoint(parts):
                 return -1
-            if any(map(openers.__getitem__, map(and_, map(hash, words), repeat(MASK)))) and any(
-                openers[hash(found) & MASK] and self._begins(found) for found in words
-            ):
-                return -1
-        if words and min(map(len, words)) == 1 and _is_spelled(words, word):
+        word = final.strip(_PUNCTUATION)
+        if 1 in map(len, parts) and _is_spelled(parts, word):
             return -1
         if word and not word.isalnum():
             return -1
