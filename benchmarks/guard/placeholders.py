@@ -43,14 +43,14 @@ TASKS = {
         "把下面这段话翻译成英文：\n{}",
         "请改正下面文字中的错别字，只输出改好的文字：\n{}",
         "把下面的信息列成要点：\n{}",
-        "把下面的话写成一封简短的邮件，每个号码都照原样写上：\n{}",
+        "给同事写一封简短的邮件，把下面的每一条信息都转告他，号码照原样写：\n{}",
     ),
     "en": (
         "Make this more polite and keep every detail:\n{}",
         "Translate this into Chinese:\n{}",
         "Correct the spelling of this text and print only the text:\n{}",
         "Turn this into a bulleted list:\n{}",
-        "Write a short email that passes these notes on, with every number as it stands:\n{}",
+        "Write a short email to a colleague that passes on every one of these notes, with each number as it stands:\n{}",
     ),
 }
 FRAMES = {

@@ -5,7 +5,8 @@ Rules of this room:
    by brackets. Drawn anew for each exchange from the system's source (34 bits), so nobody guesses or reuses one.
 2. The same value has the same placeholder within an exchange, whatever message of the history holds it.
 3. Only a placeholder of this exchange's own map is restored, with its brackets or without (function names take none,
-   and some models drop them). A damaged or foreign one stays as it is and is counted.
+   and some models drop them), or with brackets and without its type ("her IBAN is [4F7K2M9Q]"). A damaged or foreign
+   one stays as it is and is counted.
 4. No vowels and no look-alikes of words: a placeholder never spells a forbidden term.
 """
 
@@ -25,7 +26,8 @@ SIGNS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # 31, a prime: the check finds every 
 LENGTH = 15
 _BEGUN = re.compile(r"\[?((?:[A-Z]{4}-[0-9B-Z]{1,8}|[A-Z]{0,4}-?))\Z")
 _OPEN = frozenset("[-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # what a placeholder that is not whole may end with
-_SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})")
+_UNTYPED = re.compile(r"\[([0-9B-Z]{0,8})\Z")
+_SHAPE = re.compile(r"\[([A-Z]{4}-[0-9B-Z]{8})\]|([A-Z]{4}-[0-9B-Z]{8})|\[([0-9B-Z]{8})\]")
 
 _VALUE = {sign: value for value, sign in enumerate(SIGNS)}
 _DROPPED = bytes(range(248, 256))  # 248 is 8 times 31: of what is left each sign is as likely as any other
@@ -88,12 +90,15 @@ class Placeholders(Withheld):
     and a hyphen, of which nothing could be restored. `unreturned` counts the values that never came back.
     """
 
-    __slots__ = ("_back", "_begins", "_begun", "_given", "_known", "_of", "_signs", "_values", "escaped", "restored")
+    __slots__ = (
+        "_back", "_begins", "_begun", "_given", "_known", "_of", "_signs", "_untyped", "_values", "escaped", "restored",
+    )  # fmt: skip
 
     def __init__(self, *, escaped: bool = False) -> None:
         self._of: dict[tuple[str, str], str] = {}
         self._given: set[str] = set()
         self._values: dict[str, str] = {}  # the way back: made when an answer comes
+        self._untyped: dict[str, str] = {}  # what follows a placeholder's type -> the placeholder
         self._signs: frozenset[str] = frozenset()
         self._begins: tuple[str, ...] = ()
         self._back: set[str] = set()
@@ -158,6 +163,7 @@ class Placeholders(Withheld):
         codes = {code for code, _ in self._of}
         self._known = len(self._of)
         self._values = self.originals()
+        self._untyped = {placeholder[6:14]: placeholder for placeholder in self._values}
         self._begins = tuple(f"{code}-" for code in codes)
         self._signs = frozenset("".join(codes))
 
@@ -182,7 +188,7 @@ class Placeholders(Withheld):
 
     def restore(self, text: str, *, escape: bool) -> str:
         """`text` with every known placeholder replaced; `escape` when it stands inside JSON."""
-        if "-" not in text:
+        if "-" not in text and "[" not in text:
             return text
         if self._known != len(self._of):
             self._shapes()
@@ -193,6 +199,9 @@ class Placeholders(Withheld):
             return self._original(text, escape=escape)
 
         def original(match: re.Match[str]) -> str:
+            if match[3] in self._untyped:
+                self._begun += 1
+                return self._original(self._untyped[match[3]], escape=escape)
             one = f"[{match[1] or match[2]}]"
             return self._original(one, escape=escape) if one in values else match[0]
 
@@ -208,6 +217,9 @@ class Placeholders(Withheld):
         """How many characters at the end of `text` could be the beginning of a known placeholder."""
         if text[-1:] not in _OPEN:
             return 0
+        untyped = _UNTYPED.search(text, max(0, len(text) - 9))
+        if untyped is not None and any(known.startswith(untyped[1], 6) for known in self._of.values()):
+            return len(untyped[0])
         start = max(0, len(text) - LENGTH + 1)
         while True:
             match = _BEGUN.search(text, start)

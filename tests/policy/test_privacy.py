@@ -179,6 +179,24 @@ def test_without_brackets_it_comes_back_too_whatever_the_split(stage, asked):
                 assert not any("TELE" in piece for piece in out)
 
 
+def test_without_its_type_it_comes_back_in_brackets_alone_whatever_the_split(stage, asked):
+    ex = asked(f"手机{PHONE}")
+    stage.on_request(ex)
+    body = masked_in(ex)[6:14]
+    texts = ((f"打[{body}]。", f"打{PHONE}。"), (f"打{body}。", f"打{body}。"), (f"[{body}", f"[{body}"), ("[[]", "[[]"),
+             (f"[{body[:-1]}]", f"[{body[:-1]}]"), (f"[[{body}][1]", f"[{PHONE}[1]"), (f"[{body}0]", f"[{body}0]"))  # fmt: skip
+    for text, restored in texts:
+        for first in range(len(text) + 1):
+            for second in range(first, len(text) + 1):
+                pieces = (text[:first], text[first:second], text[second:])
+                out = [stage.on_event(ex, "content", piece, False) for piece in pieces]
+                assert "".join(out) + stage.on_event(ex, "content", "", True) == restored
+    assert ex.held[privacy._MAP].lost == 0
+    stage.on_event(ex, "content", f"[{body}] [TELE-XXXX]", True)
+    stage.on_response(ex)
+    assert ex.notices == ["有 1 处遮住的信息回来时已被改动，没有还原。"]
+
+
 def test_what_is_damaged_is_counted_alike_whatever_the_split(stage, asked):
     for cut in range(30):
         ex = asked(f"手机{PHONE}")
