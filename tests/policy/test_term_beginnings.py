@@ -16,8 +16,10 @@ def test_every_beginning_is_in_its_filter():
         assert letters[0] in BEGINNINGS.starts
     for beginning in ("b", "ba", "bad", "badw", "bat", "q", "qq", "a1", "ok"):
         assert BEGINNINGS.prefixes[hash(beginning) & MASK]
-    for opener in ("bad", "badword", "bat", "qq", "ok", "a1"):
-        assert BEGINNINGS.openers[hash(opener) & MASK]
+
+
+def test_openers_are_what_stands_before_a_gap_and_the_whole_terms():
+    assert BEGINNINGS.openers == {"bad", "badword", "bat", "b", "qq", "qq群", "a1", "ok", "ok好"}
 
 
 def test_a_filter_is_mostly_empty():
