@@ -50,7 +50,10 @@ TASKS = {
         "Translate this into Chinese:\n{}",
         "Correct the spelling of this text and print only the text:\n{}",
         "Turn this into a bulleted list:\n{}",
-        "Write a short email to a colleague that passes on every one of these notes, each number as it stands:\n{}",
+        (
+            "Write a short email to a colleague that passes on every one of these notes, "
+            "with each number as it stands:\n{}"
+        ),
     ),
 }
 FRAMES = {
