@@ -1,4 +1,4 @@
-"""What bounds the hot path: five gateways in one run, each doing more than the one before.
+"""What bounds the hot path: five gateways in one run, that do more and more.
 
     python -m benchmarks.gateway.floor [ROUNDS]              default 3 rounds of 2 s for each
 
