@@ -151,7 +151,7 @@ async def prepare(
     """Meet the plan's duties with the question and what was said of its answer. Raises Refusal, RouteSkipped."""
     route = plan.route
     ex.plan = plan
-    ex.usage = None
+    ex.usage = ex.asked = None
     ex.estimated = False
     ex.rewritten = None
     ex.label, ex.relies, ex.masks, ex.met, ex.notices = "", (), {}, [], []

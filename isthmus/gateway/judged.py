@@ -242,7 +242,7 @@ class JudgedStream(Stream):
         except self._dialect.BrokenAnswerError:
             return
         if chunk.usage is not None:
-            self._ex.usage = chunk.usage
+            self._used(chunk)
         for choice in chunk.choices:
             self._heard.extend((channel, [text]) for channel, text in answer.texts(choice.delta).items())
 

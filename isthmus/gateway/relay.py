@@ -298,7 +298,7 @@ def renew(ex: Exchange) -> None:
 
 def forget(ex: Exchange) -> None:
     """Nothing of an answer was shown: neither what it was said to cost nor what stages held back of it counts."""
-    ex.usage = None
+    ex.usage = ex.asked = None
     ex.finish = ""
     ex.out_chars = ex.out_bytes = 0
     answer.drop_held(ex)

@@ -4,7 +4,8 @@ Rules of this room:
 1. What left the partner whole is what counts: its question from the head of its answer (200) on, a token from the event
    that carries it. docs/money.md says so, and the stand-in's meter does the same.
 2. The partner's own last count stands. Without one, tokens are counted as the family's models do (partners.tokenizers)
-   and the receipt says `estimated`; without a vocabulary, by rates (policy.estimate).
+   and the receipt says `estimated`; without a vocabulary, by rates (policy.estimate). A count that came before any word
+   was said is the question's: it stands for that, and the words are counted here.
 3. What is short is counted at once. The rest is counted in one thread of its own, a few at a time; whoever comes when
    too many wait gets the rates. So does an answer that must end at once (a key revoked, a consent withdrawn) when its
    count takes longer than AT_ONCE_S, which the first of a worker may: a vocabulary is read.
@@ -43,7 +44,8 @@ async def settle(ex: Exchange, prices: Mapping[str, Price], seconds: float | Non
         family = _family(ex.plan.route, prices)
         question, said = estimate.asked(ex), channels(ex)
         if at_hand(family) and sum(map(len, question)) + ex.out_chars <= SHORT:
-            ex.usage = estimate.count(question, said, family) or estimate.usage(ex, family)
+            counted = estimate.count(question, said, family)
+            ex.usage = estimate.usage(ex, family) if counted is None else estimate.as_told(ex, counted)
         else:
             try:
                 ex.usage = await asyncio.wait_for(_counted(ex, family), seconds)
@@ -85,7 +87,7 @@ async def _counted(ex: Exchange, family: str) -> Usage:
         found = await asyncio.shield(running)
     finally:
         _waiting[0] -= 1
-    return found or estimate.usage(ex, family)
+    return estimate.usage(ex, family) if found is None else estimate.as_told(ex, found)
 
 
 def channels(ex: Exchange) -> list[list[str]]:

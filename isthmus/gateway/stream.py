@@ -256,8 +256,15 @@ class Stream:
             self.failure = Refusal("upstream_broken", route=self._plan.route.badge)
             return None
         if chunk.usage is not None:
-            self._ex.usage = chunk.usage
+            self._used(chunk)
         return chunk
+
+    def _used(self, chunk: Chunk) -> None:
+        """The partner's count stands. What it counts before it says anything (Anthropic) is its question alone."""
+        if self._heard or chunk.choices or self._waiting is not None:
+            self._ex.usage = chunk.usage
+        else:
+            self._ex.asked = chunk.usage
 
     def _judged(self, error: Any) -> Refusal:
         """What a failure inside a 200 stream means: lost, unless the request or what it asks for is at fault."""

@@ -39,7 +39,16 @@ def usage(ex: Exchange, family: str) -> Usage:
     chars = len(said.decode("utf-8", "replace"))
     prompt = tokens(chars, len(said), family) + _MESSAGE * len(ex.ask.messages)
     answer = tokens(ex.out_chars, ex.out_bytes, family)
-    return Usage(prompt, answer, prompt + answer)
+    return as_told(ex, Usage(prompt, answer, prompt + answer))
+
+
+def as_told(ex: Exchange, made: Usage) -> Usage:
+    """A count made here, with the question as its partner counted it where it did so before it broke off."""
+    told = ex.asked
+    if told is None:
+        return made
+    answer = max(told.completion_tokens, made.completion_tokens)
+    return Usage(told.prompt_tokens, answer, told.prompt_tokens + answer, told.prompt_tokens_details)
 
 
 def asked(ex: Exchange) -> tuple[bytes, bytes]:

@@ -4,15 +4,17 @@ import asyncio
 import threading
 
 import pytest
-from corridor_parts import delta, exchange, plan, route
+from corridor_parts import Door, delta, event, exchange, plan, route
 from killed_parts import Dying, KilledNet, agree, tongue
 from scripted import Wire, request_bytes
+from standin_wires import Anthropic, Speech
 
 from isthmus.core.wire import Usage
-from isthmus.gateway import spent
+from isthmus.gateway import relay, spent
 from isthmus.gateway.door import Doors
 from isthmus.gateway.serve import body_limit
-from isthmus.partners import prices
+from isthmus.gateway.stream import Stream
+from isthmus.partners import anthropic, openai_chat, prices
 from isthmus.policy import estimate
 
 DAY = "2026-11-22"
@@ -131,6 +133,59 @@ def test_too_many_at_once_and_too_long_a_question_get_the_rates(priced, monkeypa
     ex.usage = None
     run(spent.settle(ex, book))
     assert ex.usage == estimate.usage(ex, "qwen")
+
+
+CALL = {"id": "t1", "name": "look", "arguments": '{"city": "Oslo"}'}
+SPEECHES = {
+    "words": Speech("m", "Nine words are said here, and nobody counts them.", prompt=41),
+    "thoughts": Speech("m", "Then words.", "First a thought.", prompt=41),
+    "a call": Speech("m", calls=(CALL,), prompt=41),
+}
+
+
+@pytest.mark.parametrize("name", SPEECHES)
+def test_what_a_partner_counts_before_its_first_word_is_its_question_alone(name):
+    """Anthropic tells the use of the question with `message_start`, and that of the answer with its end alone."""
+    speech = SPEECHES[name]
+    events = list(Anthropic().events(speech))
+    for kept in range(1, len(events) + 1):
+        chosen = plan(at=route("anthropic/m"))
+        ex = exchange(chosen)
+        stream = Stream(ex, chosen, Door(), anthropic, lambda: 1.0, chunked=True)
+        stream.reader = anthropic.Reader(chosen.route)
+        stream.feed(b"".join(each for each, _ in events[:kept]))
+        estimated = ex.usage is None
+        run(spent.settle(ex, {}))
+        assert ex.usage.prompt_tokens == 41
+        assert ex.estimated == estimated == (kept < len(events))
+        if not estimated:
+            assert ex.usage.completion_tokens == speech.completion
+        elif ex.out_chars:
+            assert ex.usage.completion_tokens == max(1, estimate.tokens(ex.out_chars, ex.out_bytes, "bytes"))
+        relay.forget(ex)
+        assert (ex.usage, ex.asked) == (None, None)
+
+
+def test_a_count_with_the_words_or_after_them_is_the_answers():
+    use = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    for said in (
+        event({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "w"}}], "usage": use}),
+        delta(content="w") + event({"id": "c", "model": "m", "choices": [], "usage": use}),
+        delta(finish="stop") + event({"id": "c", "model": "m", "choices": [], "usage": use}),
+    ):
+        ex = exchange(plan())
+        stream = Stream(ex, ex.plan, Door(), openai_chat, lambda: 1.0, chunked=True)
+        stream.feed(said)
+        assert ex.usage == Usage(3, 4, 7)
+
+
+def test_the_partners_count_of_the_question_stands_beside_ours_of_the_words(priced):
+    ex, book = priced
+    ex.asked = Usage(1000, 1, 1001)
+    run(spent.settle(ex, book))
+    assert ex.usage == Usage(1000, 3, 1003)
+    ex.usage = None
+    assert run(spent.attempt(ex, book)).usage == Usage(1000, 3, 1003)
 
 
 @pytest.mark.usefixtures("nothing_short")
