@@ -89,8 +89,8 @@ class Exchange(Withheld, msgspec.Struct, eq=False):
     stream up again. `reserved` is what policy.quota holds for it, `cost` micro-units and their currency; `estimated`
     says that tokens were counted here, from `heard`, what a partner said (channel, texts of its events), or from
     `out_chars` characters and `out_bytes` bytes (UTF-8) of it that were released; `asked` is what the partner counted
-    before it said anything: its question. `continues`: should its stream break off, the caller wants another route to go
-    on with it; `before` is then the part that was said before.
+    before it said anything: its question. `continues`: should its stream break off, the caller wants another route to
+    go on with it; `before` is then the part that was said before.
     `low_latency`: it wants each event of a stream at once.
     """
 
