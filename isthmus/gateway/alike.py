@@ -45,7 +45,7 @@ class Alike(NamedTuple):
             front, _, tail = whole.rpartition(USAGE)
             if event != front + b"}":
                 return None
-            event, tail = front, tail.translate(None, _DIGITS)
+            event, tail = front, b"{" + tail.translate(None, _DIGITS)
         start = event.find(_CONTENT) + len(_CONTENT)
         start += event[start : start + 1] == b" "
         read = text.encode("utf-8", "surrogatepass")
@@ -54,7 +54,8 @@ class Alike(NamedTuple):
             return None
         begin, rest = DATA + event[: start + 1], event[end:]
         if tail:
-            return cls(begin, rest + b"}\n\n", rest + USAGE, tail)
+            # Cut before the brace: bytes.split is slow where what it looks for ends in a byte that the text is full of.
+            return cls(begin, rest + b"}\n\n", rest + USAGE[:-1], tail)
         return cls(begin, rest + BLANK, rest + BLANK, b"")
 
     def many(self, read: bytes) -> Many | None:
@@ -74,24 +75,20 @@ class Alike(NamedTuple):
         start = len(begin)
         if stop < start or after < 0 or not read.startswith(begin):
             return None
-        told = b""
-        if not tail:
-            texts = read[start:stop].split(close + begin)
-        else:
-            texts = read[start:after].split(close)
-            tails = told = texts.pop()
-            if len(texts) > 1:  # all of this runs in C, event after event
-                cut = [*map(bytes.partition, texts[1:], repeat(BLANK))]
-                tails = b"".join([*map(_first, cut), told])
-                lines = [*map(_third, cut)]
-                if not all(map(bytes.startswith, lines, repeat(begin))):
-                    return None
-                texts[1:] = map(itemgetter(slice(start, None)), lines)
-            if tails.translate(None, _DIGITS) != tail * len(texts):
+        told = tails = b""
+        texts = read[start : after if tail else stop].split(close)  # from here on all runs in C, event after event
+        if tail:
+            cut = [*map(bytes.partition, texts[1:], repeat(BLANK))]  # what each one tells, and the next one's line
+            told, tails = b'{"usage":' + cut[-1][0], b"".join(map(_first, cut))
+            if tails.translate(None, _DIGITS) != tail * len(cut):
                 return None
-            told = b'{"usage":{' + told
+            texts[1:] = map(_third, cut[:-1])
+        texts[1:] = map(bytes.removeprefix, texts[1:], repeat(begin))
         size = after + len(BLANK)
         joined = b"".join(texts)
+        between = len(tails) + len(BLANK) * len(texts) if tail else 0
+        if len(joined) + between + len(texts) * (len(begin) + len(close)) != size:
+            return None  # one of them begins otherwise
         pieces: Sequence[bytes | str]
         try:
             text = joined.decode()

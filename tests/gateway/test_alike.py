@@ -72,6 +72,7 @@ GOOD = b'data: {"choices":[{"delta":{"content":"there"},"finish_reason":null}]}\
         b'{"choices":[{"delta":{"content":""},"finish_reason":null}]}',
         b'{"choices":[{"delta":{"content":"',
         b'"},"finish_reason":null}]}',
+        b'there"},"finish_reason":null}]}',
         b"[DONE]",
         b"",
     ],
@@ -93,7 +94,7 @@ def test_what_only_looks_alike_is_read_well(event):
         (b'{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":2}}', None),
         (b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"completion_tokens":2}}', ["there"]),
         (b'{"choices":[{"delta":{"content":"a"}}]}', ["there"]),
-        (b'{"choices":[{"delta":{"content":"a"}}],"usage":null}', ["there"]),
+        (b'{"choices":[{"delta":{"content":"a"}}],"usage":null}', None),
     ],
 )
 def test_an_event_that_tells_anything_but_other_numbers_is_not_alike(other, with_it):
