@@ -31,7 +31,8 @@ LINGER_SECONDS = 2.0
 HALF_SECONDS = 60.0  # for a caller that has said its last byte, from one piece of its answer to the next
 STALL_SECONDS = 30.0  # for a caller that reads too slowly, until it has read what waits; each BODY_RATE bytes buy 1 s
 DRAIN_IDLE_SECONDS = 1.0
-WRITE_LIMIT = 8 << 10  # a write waits here until the turn of the loop ends, so a usual answer must stay below
+WRITE_LIMIT = 2 << 10  # bytes: more than a usual answer. A longer one is written at once, and what is left of it is all
+# that waits here: whoever feeds a slow caller is paused
 _NEVER = float("inf")
 _RESET = pack("ii", 1, 0)  # SO_LINGER: close at once, drop what was not sent
 

@@ -332,6 +332,7 @@ async def attempt(c: Corridor, ex: Exchange, plan: Plan, request: Request, door:
     body = dialect.write_body(ex, route)
     ex.dropped = dropped(way, ex, route)
     wire = b"%b%d\r\n\r\n%b" % (way.stream if ex.stream else way.whole, len(body), body)
+    del body  # a slow caller's stream keeps what stands here for long
     sender = c.fleets.get(route.host, send)
     if ex.judged is None:
         got, stream = await sender(c, ex, plan, wire, request, door, voice)
@@ -408,6 +409,7 @@ def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: D
     kind = Stream if ex.judged is None else judged.JudgedStream
     stream = kind(ex, plan, door, way.dialect, c.clock.monotonic, chunked=request.version == "1.1")
     c.live.add(stream)
+    ex.in_text = None  # made again where it is asked for; a stream may last
     if way.reader is not None:
         stream.reader = way.reader(plan.route)
     if voice is not None:

@@ -20,7 +20,7 @@ import httptools
 
 from isthmus.core.decision import Route
 from isthmus.gateway.errand import Errand, wait
-from isthmus.gateway.sips import SIP, sip
+from isthmus.gateway.sips import SIP, Sips, sip
 
 CONNECT_SECONDS = 5.0
 FIRST_BYTE_SECONDS = 120.0
@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         "_resting",
         "_room",
         "_sink",
+        "_sips",
         "_size",
         "_streaming",
         "deadline",
@@ -93,7 +94,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: memoryview | None = None) -> None:
         self._loop = loop
-        self._room = room  # where streams are read to, sip by sip; None once they are
+        self._room = room  # where streams are read to, sip by sip
+        self._sips: Sips | None = None
         self._fields: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self.on_header = self._fields.__setitem__
@@ -137,8 +139,10 @@ class Connection(asyncio.Protocol):
             self.resume()  # the last answer was whole before its slow caller had read it, or before the tick
         self._sink = sink
         if sink is not None and self._room is not None:
-            sip(self.transport, self, self._room)
-            self._room = None
+            if self._sips is None:
+                self._sips = sip(self.transport, self, self._room)
+            else:
+                self._sips.begin()
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
         if errand is not None:

@@ -40,7 +40,7 @@ from isthmus.policy.bind import Bound, boundaries, in_force, index
 from isthmus.policy.duties import Duty
 from isthmus.policy.house import House
 from isthmus.policy.lawful import Site
-from isthmus.policy.outcome import Compiler, owed
+from isthmus.policy.outcome import Compiler, Same, owed
 from isthmus.regions.schema import HOUSE_ID, Region
 
 # Decisions remembered at most; a key's regions and the closed words bound them far below this in practice.
@@ -67,6 +67,7 @@ class Table:
         self._duties = tuple(duties)
         self._known: dict[Question, Decision] = {}
         self._compilers: dict[tuple[str, ...], Compiler] = {}
+        self._same: Same = {}
 
     @classmethod
     def build(
@@ -160,7 +161,9 @@ class Table:
                 self._known.clear()
             regions = tuple(self.regions[name] for name in where)
             bounds = index(self._bounds(where))
-            found = self._compilers[where] = Compiler(regions, bounds, self._sites, self._house, self._duties)
+            found = self._compilers[where] = Compiler(
+                regions, bounds, self._sites, self._house, self._duties, self._same
+            )
         return found
 
     def _bounds(self, where: tuple[str, ...]) -> list[Bound]:

@@ -25,7 +25,7 @@ from isthmus.policy import strikes, term_lists
 from isthmus.policy.allow import letters
 from isthmus.policy.escapes import open_end, plain
 from isthmus.policy.house import House
-from isthmus.policy.term_index import ACTIONS, Index, build
+from isthmus.policy.term_index import ACTIONS, Index, OncePer, build
 from isthmus.policy.term_lists import TermLists
 from isthmus.policy.terms import LATER, PATIENCE, Hit, TermScanner, tail
 from isthmus.policy.wording import language_for, law_line, words
@@ -55,6 +55,9 @@ class _Scanners:
         self.soft = None if soft.is_idle else soft
 
 
+_made: OncePer[dict[frozenset[str], _Scanners]] = OncePer(lambda _: {})
+
+
 def compile(obligations: Sequence[Obligation], route: Route, house: House) -> Stage | None:
     """One scanner per side over all taxonomies that are owed there; all sides and routes share one index."""
     del route
@@ -77,7 +80,16 @@ def _scanners(owed: Sequence[Obligation], house: House) -> _Scanners:
         for name in names - house.terms.keys():
             term_lists.starter(name)
         index = _indexed({**term_lists.starters(), **house.terms})
-    return _Scanners(index, names)
+    return _shared(index, frozenset(names))
+
+
+def _shared(index: Index, names: frozenset[str]) -> _Scanners:
+    """Most routes of most regions look for the same: what they scan with is made once."""
+    made = _made(index)
+    found = made.get(names)
+    if found is None:
+        found = made[names] = _Scanners(index, names)
+    return found
 
 
 def _indexed(lists: Mapping[str, Mapping[str, str]]) -> Index:

@@ -33,13 +33,20 @@ class Outcome(msgspec.Struct, frozen=True):
     refusal: str
 
 
+Same = dict[tuple[str, bytes], Obligation]
+"""What one law owes on many routes, by its rule and values: equal ones are one object."""
+
+
 class Way:
     """One route under one set of regions: which bits bind it, what they object to, what they leave owed."""
 
-    __slots__ = ("_index", "_operator", "_owed", "_terms", "binding", "notes", "objecting", "objections", "site")
+    __slots__ = (
+        "_index", "_operator", "_owed", "_same", "_terms", "binding", "notes", "objecting", "objections", "site",
+    )  # fmt: skip
 
-    def __init__(self, site: Site, regions: Sequence[Region], index: Index, operator: Operator) -> None:
+    def __init__(self, site: Site, regions: Sequence[Region], index: Index, operator: Operator, same: Same) -> None:
         self.site = site
+        self._same = same
         self._index = index
         self._operator = operator
         self._owed: dict[int, Obligation] = {}
@@ -74,13 +81,14 @@ class Way:
 
     def owed(self, bits: int) -> tuple[Obligation, ...]:
         """What is owed on this route under `bits`; the same rule twice (region and overlay) only where it differs."""
-        found: dict[tuple[str, bytes], Obligation] = {}
+        found: Same = {}
         for place, bound in enumerate(self._index.bounds):
             if bits >> place & 1 and self.binding >> place & 1:
                 obligation = self._owed.get(place)
                 if obligation is None:
-                    obligation = self._owed[place] = owed(bound, self._operator, self.site.route)
-                found.setdefault((bound.rule.id, msgspec.json.encode(obligation.values)), obligation)
+                    obligation = owed(bound, self._operator, self.site.route)
+                name = (bound.rule.id, msgspec.json.encode(obligation.values))
+                found[name] = self._owed[place] = self._same.setdefault(name, obligation)
         return strictest.merge(tuple(found.values()))
 
 
@@ -88,13 +96,14 @@ class Compiler:
     """Outcomes for one set of regions, made when they are first asked for."""
 
     def __init__(
-        self, regions: tuple[Region, ...], index: Index, sites: Sequence[Site], house: House, duties: Sequence[Duty]
-    ) -> None:
+        self, regions: tuple[Region, ...], index: Index, sites: Sequence[Site], house: House, duties: Sequence[Duty],
+        same: Same,
+    ) -> None:  # fmt: skip
         self.index = index
         self._regions = regions
         self._house = house
         self._duties = duties
-        self._ways = [Way(site, regions, index, house.operator) for site in sites]
+        self._ways = [Way(site, regions, index, house.operator, same) for site in sites]
         self._all = (1 << len(index.bounds)) - 1
         self._outcomes: dict[int, Outcome] = {}
         self._plans: dict[tuple[int, int], Plan] = {}

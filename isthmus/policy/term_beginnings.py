@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from isthmus.policy.term_index import Index, places
+from isthmus.policy.term_index import Index, OncePer, places
 
 _SLOTS = 1 << 19
 MASK = _SLOTS - 1
@@ -60,14 +60,4 @@ class Beginnings:
         )
 
 
-_beginnings: dict[int, tuple[Index, Beginnings]] = {}
-
-
-def begin(index: Index) -> Beginnings:
-    """How the terms of `index` begin; made once."""
-    known = _beginnings.get(id(index))
-    if known is None:
-        while len(_beginnings) >= 2:  # the running index, and the one that replaces it
-            _beginnings.pop(next(iter(_beginnings)))
-        known = _beginnings[id(index)] = (index, Beginnings(index))
-    return known[1]
+begin = OncePer(Beginnings)  # how the terms of an index begin

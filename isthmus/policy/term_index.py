@@ -18,11 +18,11 @@ import re
 import sys
 import tempfile
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -137,6 +137,25 @@ class Index:
         """The term as its list has it."""
         start = self.ends[term - 1] if term else 0
         return self.texts[start : self.ends[term]].decode("utf-8", "surrogatepass")
+
+
+_T = TypeVar("_T")
+
+
+class OncePer(Generic[_T]):
+    """What is made once of an index, for two at most: the running one, and the one that replaces it."""
+
+    def __init__(self, make: Callable[[Index], _T]) -> None:
+        self._make = make
+        self._made: dict[int, tuple[Index, _T]] = {}
+
+    def __call__(self, index: Index) -> _T:
+        known = self._made.get(id(index))
+        if known is None:
+            while len(self._made) >= 2:
+                self._made.pop(next(iter(self._made)))
+            known = self._made[id(index)] = (index, self._make(index))
+        return known[1]
 
 
 class _Read(NamedTuple):

@@ -46,12 +46,11 @@ POLICY = (
 
 
 class File(NamedTuple):
-    """One file: its bytes, the same gzipped (None where that gains nothing), its type, its entity tag, how long.
-
-    A large file has neither, and stands gzipped at `stored`.
+    """One file: its bytes, or the same gzipped where that gains anything (else None), its type, its entity tag, how
+    long it may be kept. A large file has neither, and stands gzipped at `stored`.
     """
 
-    body: bytes
+    plain: bytes
     packed: bytes | None
     type: str
     etag: str
@@ -63,7 +62,7 @@ class File(NamedTuple):
         packed = self.packed if self.stored is None else self.stored.read_bytes()
         if packed is not None and gzipped:
             return packed, True
-        return (self.body if self.stored is None or packed is None else gzip.decompress(packed)), False
+        return (self.plain if packed is None else gzip.decompress(packed)), False
 
 
 def read_files(folder: Path = FOLDER) -> dict[str, File]:
@@ -79,7 +78,8 @@ def _file(path: Path, keep: str) -> File:
     if path.suffix == ".gz":
         return File(b"", None, TYPES[Path(path.stem).suffix], f'"{sha256(body).hexdigest()[:16]}"', keep, path)
     packed = gzip.compress(body, 9, mtime=0) if len(body) > _SMALL and path.suffix != ".png" else None
-    return File(body, packed, TYPES[path.suffix], f'"{sha256(body).hexdigest()[:16]}"', keep)
+    tag = f'"{sha256(body).hexdigest()[:16]}"'
+    return File(body if packed is None else b"", packed, TYPES[path.suffix], tag, keep)
 
 
 def serve(files: Mapping[str, File], request: Request) -> Response | None:

@@ -4,7 +4,7 @@ import asyncio
 
 import uvloop
 
-from isthmus.gateway.sips import SIP, sip
+from isthmus.gateway.sips import SIP, SMALL, Sips, sip
 
 SAID = bytes(range(256)) * 400
 
@@ -48,3 +48,25 @@ def test_a_connection_that_sips_hears_everything_a_little_at_a_time():
     assert b"".join(heard.reads) == SAID
     assert max(map(len, heard.reads)) <= SIP
     assert heard.finished
+
+
+def test_after_a_full_sip_the_next_ones_of_the_answer_are_small():
+    class Hears:
+        def __init__(self):
+            self.reads = []
+            self.data_received = self.reads.append
+
+    heard = Hears()
+    sips = Sips(heard, memoryview(bytearray(SIP)))
+
+    def takes(said):
+        room = sips.get_buffer(-1)
+        read = said[: len(room)]
+        room[: len(read)] = read
+        sips.buffer_updated(len(read))
+        return len(room)
+
+    assert [takes(SAID[:each]) for each in (9, SIP - 1, SIP, SMALL, 5, SMALL)] == [SIP, SIP, SIP, SMALL, SMALL, SMALL]
+    assert heard.reads == [SAID[:each] for each in (9, SIP - 1, SIP, SMALL, 5, SMALL)]
+    sips.begin()
+    assert takes(SAID) == SIP

@@ -38,7 +38,7 @@ def rule(check, name="r", **changes):
 def way(*rules, partner="doubao"):
     operator = rehearsal()
     site = lawful.sites({partner: PARTNERS[partner]}, operator, supposed.SUPPOSED_ENGINE, {})[0]
-    return Way(site, [REGION], index([Bound(one, REGION, Facts()) for one in rules]), operator)
+    return Way(site, [REGION], index([Bound(one, REGION, Facts()) for one in rules]), operator, {})
 
 
 def decide(words):
@@ -115,7 +115,7 @@ def compiler(*rules, duties=()):
     operator = rehearsal()
     house = House(operator, FakeClock(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), {}, {})
     sites = lawful.sites({name: PARTNERS[name] for name in ("doubao", "local")}, operator, supposed.SUPPOSED_ENGINE, {})
-    return Compiler((REGION,), index([Bound(one, REGION, Facts()) for one in rules]), sites, house, duties)
+    return Compiler((REGION,), index([Bound(one, REGION, Facts()) for one in rules]), sites, house, duties, {})
 
 
 def test_an_outcome_is_compiled_once_per_set_of_rules():
