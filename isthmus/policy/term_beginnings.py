@@ -11,6 +11,7 @@ from isthmus.policy.term_index import Index, OncePer, places
 
 _SLOTS = 1 << 19
 MASK = _SLOTS - 1
+PLANE = 0xFFFF
 
 
 def _filter(words: Iterable[str]) -> bytearray:
@@ -25,8 +26,9 @@ class Beginnings:
     """How terms begin, for texts that still come; the same for all scanners of one index.
 
     `heads`, `prefixes` are filters (see _filter): the first two letters, and of terms that begin in ASCII the first one
-    to four. `openers`: what stands before each gap of such a term's own, and the whole term. `spans`: from which place
-    on and up to which terms have two first letters, where those are ASCII.
+    to four. `starts` is one of first letters, by the last 16 bits of their code points: certain for all but rare ones.
+    `openers`: what stands before each gap of such a term's own, and the whole term. `spans`: from which place on and up
+    to which terms have two first letters, where those are ASCII.
     """
 
     __slots__ = ("has_single", "heads", "longest", "openers", "phrases", "prefixes", "spans", "starts")
@@ -34,7 +36,9 @@ class Beginnings:
     def __init__(self, index: Index) -> None:
         words = index.letters
         self.longest = max(map(len, words), default=0)
-        self.starts = frozenset(word[0] for word in words)
+        self.starts = bytearray(PLANE + 1)
+        for word in words:
+            self.starts[ord(word[0]) & PLANE] = 1
         self.heads = _filter(word[:2] for word in words)
         self.prefixes = _filter(
             word[:size] for word in words if word[0] < "\x80" for size in (1, 2, 3, 4) if word[:size].isascii()

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from isthmus.core.scanner import note
 from isthmus.policy.escapes import plain
 from isthmus.policy.normalise import FOLD, fold, offsets, strip
-from isthmus.policy.term_beginnings import MASK, begin
+from isthmus.policy.term_beginnings import MASK, PLANE, begin
 from isthmus.policy.term_index import ACTIONS, ASCII_INK, FREE_BREAKS, INK, INKED, SCATTERED, Index, build, places
 
 MAX_GAP = 8  # characters a reader reads over; more is a break
@@ -360,7 +360,7 @@ class TermScanner:
         for place in range(len(folded) - 1):
             if heads[hash(folded[place : place + 2]) & MASK] and self._begins(folded[place : place + 2]):
                 return -1
-        return len(text) - (folded[-1] in self._begin.starts)
+        return len(text) - self._begin.starts[ord(folded[-1]) & PLANE]
 
     def _judge(
         self, folded: str, letters: str, found: list[tuple[int, int, int]], allowed: Collection[str], *,
@@ -460,7 +460,7 @@ class TermScanner:
             count += 1
             if count > begin.longest:
                 break
-            if heads[hash(character + after) & MASK] if after else character in starts:
+            if heads[hash(character + after) & MASK] if after else starts[ord(character) & PLANE]:
                 inside = place and character < "\x80" and _is_latin(folded[place - 1])
                 if not inside and self._begins(letters[len(letters) - count :]):
                     keep = place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.policy.term_beginnings import MASK, begin
+from isthmus.policy.term_beginnings import MASK, PLANE, begin
 from isthmus.policy.term_index import build
 
 LISTED = ("bad word", "bat", "b", "赌博", "qq群", "a1", "ok 好")
@@ -13,7 +13,7 @@ BEGINNINGS = begin(INDEX)
 def test_every_beginning_is_in_its_filter():
     for letters in INDEX.letters:
         assert BEGINNINGS.heads[hash(letters[:2]) & MASK]
-        assert letters[0] in BEGINNINGS.starts
+        assert BEGINNINGS.starts[ord(letters[0]) & PLANE]
     for beginning in ("b", "ba", "bad", "badw", "bat", "q", "qq", "a1", "ok"):
         assert BEGINNINGS.prefixes[hash(beginning) & MASK]
 
@@ -24,6 +24,7 @@ def test_openers_are_what_stands_before_a_gap_and_the_whole_terms():
 
 def test_a_filter_is_mostly_empty():
     assert sum(BEGINNINGS.prefixes) < 32
+    assert sum(BEGINNINGS.starts) == len({letters[0] for letters in INDEX.letters})
 
 
 def test_a_span_holds_the_terms_of_two_letters_and_no_others():
