@@ -28,7 +28,7 @@ from isthmus.gateway.deadlines import heed
 from isthmus.gateway.door import Door
 from isthmus.gateway.failed import Broke, RouteFailed, failed, judge
 from isthmus.gateway.head import Request
-from isthmus.gateway.relay import Corridor, claim, conclude, end_broken, record
+from isthmus.gateway.relay import Corridor, claim, conclude, end_broken, leave, record
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import Answer, UpstreamError
 from isthmus.gateway.ways import dropped
@@ -215,19 +215,20 @@ async def carry(c: Corridor, ex: Exchange, plan: Plan, stream: Stream, door: Doo
     word = "lost"
     try:
         got = await connection.exchange(wire, stream, way.waits)
+        leave(door, stream, got)
     except UpstreamError as error:
         word = error.word
     finally:
         c.pool.release(route, connection)
     if ex.judged is not None:
-        await judged.settle(stream, door, got)
+        await judged.settle(stream, got)
     if stream.done and stream.failure is None:
         return ""
     if not ex.heard and (stream.failure is None or stream.failure.row.type == "upstream_error"):
         if got is not None and not got.streamed:
             raise judge(way, route, got, c.clock.now())
         late = failed(route, word)
-        late.taken = connection.taken
+        late.taken = stream.connection.taken
         raise late
     return word
 

@@ -247,21 +247,6 @@ class JudgedStream(Stream):
             self._heard.extend((channel, [text]) for channel, text in answer.texts(choice.delta).items())
 
 
-class Past:
-    """A connection that was given back: what may still be asked of it, and nothing that would reach its next user."""
-
-    __slots__ = ("started", "taken")
-
-    def __init__(self, started: bool, taken: bool) -> None:
-        self.started = started
-        self.taken = taken
-
-    def abort(self) -> None:
-        """There is nothing to end any more."""
-
-    heard = pause = resume = abort
-
-
 def heard(said: Said) -> dict[str, str]:
     """The texts of a message or delta that are judged, by channel: all but names and ids."""
     return {channel: text for channel, text in answer.texts(said).items() if not channel.startswith(("name:", "id:"))}
@@ -279,7 +264,7 @@ async def send(
     try:
         got, stream = await sender(c, ex, plan, wire, request, door, voice)
         if isinstance(stream, JudgedStream):
-            await settle(stream, door, got)
+            await settle(stream, got)
         if isinstance(got, Answer) and got.status == _OK and not got.streamed:
             await _whole(c, ex, plan, got)
     except Refusal as refusal:
@@ -294,14 +279,11 @@ async def send(
     return got, stream
 
 
-async def settle(stream: Stream, door: Door, got: Answer | str | None) -> None:
+async def settle(stream: Stream, got: Answer | str | None) -> None:
     """Wait for the last verdicts. `got`: how the exchange with the partner ended."""
     if not isinstance(stream, JudgedStream):
         return
-    if isinstance(got, Answer):  # its connection may be another's from now on
-        past: Any = Past(started=True, taken=got.streamed)
-        stream.connection = door.reader = past
-    elif not stream.committed and stream.failure is None and not stream.done:
+    if not isinstance(got, Answer) and not stream.committed and stream.failure is None and not stream.done:
         stream.drop()
         return
     await stream.settled()

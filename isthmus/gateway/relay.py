@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 from weakref import WeakSet
 
 import msgspec
@@ -34,7 +35,7 @@ from isthmus.gateway.news import News
 from isthmus.gateway.pace import Pace
 from isthmus.gateway.resume import Replays
 from isthmus.gateway.stream import Stream
-from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Pool, UpstreamError, is_local
+from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, Past, Pool, UpstreamError, is_local
 from isthmus.gateway.voice import Voice
 from isthmus.gateway.ways import Way, dropped
 from isthmus.ledger.prints import Printed
@@ -391,6 +392,7 @@ async def send(
             errand = door.task
             light = errand if isinstance(errand, Errand) and errand.light else None
             got = await connection.exchange(wire, stream, c.ways[route.name].waits, light)
+            leave(door, stream, got)
         except UpstreamError as error:
             if error.word != "unavailable" or not connection.reused or not c.breakers.budget.take():
                 return error.word, stream
@@ -401,6 +403,14 @@ async def send(
             c.pool.release(route, connection)
         if not connection.reused:
             await asyncio.sleep(_PAUSE)
+
+
+def leave(door: Door, stream: Stream | None, got: Answer) -> None:
+    """The answer is whole: from now on its connection may be another's, whom a slow caller here must not hold up."""
+    past: Any = None if stream is None else Past(started=True, taken=got.streamed)
+    if stream is not None:
+        stream.connection = past
+    door.reader = past
 
 
 def open_stream(c: Corridor, ex: Exchange, plan: Plan, request: Request, door: Door, voice: Voice | None) -> Stream:

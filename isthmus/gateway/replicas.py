@@ -26,7 +26,7 @@ from isthmus.gateway import replica_measures
 from isthmus.gateway.admission import HEADER, RANKS, Admission
 from isthmus.gateway.door import Door
 from isthmus.gateway.head import Request
-from isthmus.gateway.relay import Corridor, open_stream
+from isthmus.gateway.relay import Corridor, leave, open_stream
 from isthmus.gateway.replica_probe import Probe
 from isthmus.gateway.stream import Stream
 from isthmus.gateway.upstream import ENGINE_PATIENCE, Answer, UpstreamError
@@ -280,6 +280,7 @@ class Replicas:
                 sent = True
                 try:
                     got = await connection.exchange(wire, None if stream is None else First(self, ticket, stream))
+                    leave(door, stream, got)
                 finally:
                     c.pool.release(route, connection)
                 if got.status not in _ELSEWHERE:

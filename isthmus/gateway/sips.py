@@ -16,14 +16,17 @@ SMALL = 4 << 10  # bytes
 
 
 class Sips(asyncio.BufferedProtocol):
-    """Stands before a connection's protocol and hands it each sip. `room`: SIP bytes, free again when they are read."""
+    """Stands before a connection's protocol and hands it each sip. `room`: SIP bytes, free again when they are read.
+    `full`: the last sip filled its room, so that more is waiting.
+    """
 
-    __slots__ = ("_next", "_protocol", "_room")
+    __slots__ = ("_next", "_protocol", "_room", "full")
 
     def __init__(self, protocol: asyncio.Protocol, room: memoryview) -> None:
         self._protocol = protocol
         self._room = room
         self._next = room
+        self.full = False
 
     def begin(self) -> None:
         """Another answer comes."""
@@ -33,6 +36,7 @@ class Sips(asyncio.BufferedProtocol):
         return self._next
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.full = nbytes == len(self._next)
         if nbytes == SIP:
             self._next = self._room[:SMALL]
         self._protocol.data_received(bytes(self._room[:nbytes]))

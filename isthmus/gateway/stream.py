@@ -45,8 +45,8 @@ class Stream:
 
     __slots__ = (
         "__weakref__", "_alike", "_chunked", "_dialect", "_door", "_events", "_ex", "_heard", "_learns", "_lifecycle",
-        "_now", "_plan", "_template", "_waiting", "committed", "connection", "done", "failure", "lines", "pace",
-        "reader", "replay", "replays", "voice",
+        "_now", "_plan", "_said", "_template", "_waiting", "committed", "connection", "done", "failure", "lines",
+        "pace", "reader", "replay", "replays", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +60,7 @@ class Stream:
         self._now = now
         self._heard: list[tuple[str, Iterable[str]]] = []
         ex.heard = self._heard  # what the partner said, should its own count never come
+        self._said = False  # whether it has said a word
         self._events = sse.EventReader(between=b" ")
         self.connection: Connection | None = None  # to be cut when the stream must end early
         self.reader: EventReader | None = None  # where the partner's wire is not chat.completions
@@ -86,6 +87,7 @@ class Stream:
         self._alike = None
         self._learns = _LEARNS
         self._heard = self._ex.heard = []
+        self._said = False
         self.done = False
         self.failure = None
 
@@ -229,6 +231,7 @@ class Stream:
             if self.done:
                 return  # the run before this event was blocked
             if here:
+                self._said = True
                 run.append(event)
                 pieces.append(text)
                 if here == "content" and self._learns and self.reader is None and not chunk.foreign:
@@ -261,7 +264,7 @@ class Stream:
 
     def _used(self, chunk: Chunk) -> None:
         """The partner's count stands. What it counts before it says anything (Anthropic) is its question alone."""
-        if self._heard or chunk.choices or self._waiting is not None:
+        if self._said or self._heard or chunk.choices or self._waiting is not None:
             self._ex.usage = chunk.usage
         else:
             self._ex.asked = chunk.usage

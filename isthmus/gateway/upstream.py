@@ -138,11 +138,10 @@ class Connection(asyncio.Protocol):
         if self._paused or self._resting:
             self.resume()  # the last answer was whole before its slow caller had read it, or before the tick
         self._sink = sink
-        if sink is not None and self._room is not None:
-            if self._sips is None:
-                self._sips = sip(self.transport, self, self._room)
-            else:
-                self._sips.begin()
+        if self._sips is not None:
+            self._sips.begin()
+        elif sink is not None and self._room is not None:
+            self._sips = sip(self.transport, self, self._room)
         self._between = waits[1]
         self.deadline = self._loop.time() + waits[2 if sink is None else 0]
         if errand is not None:
@@ -264,8 +263,10 @@ class Connection(asyncio.Protocol):
             self.deadline = _NEVER
 
     def rest(self) -> None:
-        """Stop reading for a moment: what comes until `wake` is read together (gateway.pace)."""
-        if not self._closed and not self._paused:
+        """Stop reading for a moment: what comes until `wake` is read together (gateway.pace). Not while more is there:
+        who speaks faster than it is read would fall behind.
+        """
+        if not self._closed and not self._paused and not (self._sips is not None and self._sips.full):
             self._resting = True
             self.transport.pause_reading()
 
@@ -289,6 +290,21 @@ class Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         return not self._closed and self._done is None and self._keep
+
+
+class Past:
+    """A connection that was given back: what may still be asked of it, and nothing that would reach its next user."""
+
+    __slots__ = ("started", "taken")
+
+    def __init__(self, started: bool, taken: bool) -> None:
+        self.started = started
+        self.taken = taken
+
+    def abort(self) -> None:
+        """There is nothing to end any more."""
+
+    heard = pause = resume = abort
 
 
 class Pool:

@@ -176,7 +176,7 @@ class Reader:
             return [canonical.error(failure)]
         answer, choice = _read(event)
         self._usage = answer.usage or self._usage  # cumulative there
-        out = self._frame.begin(answer.request_id, "") + self._frame.counted(_counted(self._usage))
+        out = self._frame.begin(answer.request_id, "")
         message = choice.message
         for channel in ("reasoning_content", "content"):
             text = self._added(channel, message.get(channel) or "")
@@ -184,6 +184,7 @@ class Reader:
                 out.append(self._frame.delta(**{channel: text}))
         for position, call in enumerate(_calls(message)):
             out += self._call(int(call.get("index", position)), call)
+        out += self._frame.counted(_counted(self._usage))  # after the words that it counts
         word = _word(choice.finish_reason)
         if word in FAILED:
             return [*out, canonical.error(str(word))]

@@ -293,14 +293,14 @@ class Reader:
             return [canonical.error(str(code))]
         self._usage = answer.usageMetadata or self._usage  # cumulative there
         out = self._frame.begin(answer.responseId, answer.modelVersion)
-        if answer.usageMetadata is not None:
+        first = answer.candidates[0] if answer.candidates else None
+        for part in first.content.parts if first is not None else ():
+            out += self._part(part, answer.responseId)
+        if answer.usageMetadata is not None:  # after the words that it counts
             out += self._frame.counted(_counted(answer.usageMetadata))
-        if not answer.candidates:
+        if first is None:
             blocked = answer.promptFeedback.blockReason if answer.promptFeedback else None
             return out + self._end(blocked, reason=FILTER) if blocked else out
-        first = answer.candidates[0]
-        for part in first.content.parts:
-            out += self._part(part, answer.responseId)
         if first.finishReason in FAILED:
             return [*out, canonical.error(str(first.finishReason))]
         if first.finishReason:

@@ -45,7 +45,7 @@ def usage(ex: Exchange, family: str) -> Usage:
 def as_told(ex: Exchange, made: Usage) -> Usage:
     """A count made here, with the question as its partner counted it where it did so before it broke off."""
     told = ex.asked
-    if told is None:
+    if told is None or not told.prompt_tokens:
         return made
     answer = max(told.completion_tokens, made.completion_tokens)
     return Usage(told.prompt_tokens, answer, told.prompt_tokens + answer, told.prompt_tokens_details)

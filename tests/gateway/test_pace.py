@@ -6,6 +6,7 @@ from test_stream import Talk
 
 from isthmus.gateway.errand import Errand
 from isthmus.gateway.pace import AT_ONCE, EACH, TICK, Pace
+from isthmus.gateway.sips import SIP, SMALL
 from isthmus.gateway.upstream import Connection
 
 STREAMS = 5
@@ -186,3 +187,22 @@ def test_nothing_rests_before_its_first_content_nor_after_its_end():
     talk.say(ending())
     assert pace.times == 1
     assert talk.hear().text == {"content": "Hi"}
+
+
+def test_whoever_speaks_faster_than_it_is_read_never_rests(loop):
+    class Hears(Connection):
+        def data_received(self, data):
+            self.rest()
+
+    class Sipped(Wire):
+        def set_protocol(self, protocol):
+            self.protocol = protocol
+
+    connection, wire = Hears(loop, memoryview(bytearray(SIP))), Sipped()
+    connection.connection_made(wire)
+    connection.exchange(b"", object(), errand=Errand(loop, None))
+    for size in (SIP, SMALL, SMALL, 9):
+        assert wire.reads
+        assert len(wire.protocol.get_buffer(-1)) >= size
+        wire.protocol.buffer_updated(size)
+    assert not wire.reads

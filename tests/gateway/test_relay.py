@@ -522,3 +522,30 @@ def test_news_of_the_law_changes_the_next_answer(house):
     )  # fmt: skip
     house.loop.run_until_complete(build.reload(house.corridor, settings_))
     assert house.ask(isthmus_age="40").json["isthmus"]["route"] == "local/larger"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_whole_holds_no_connection_up_that_may_be_anothers(house, stream, monkeypatch):
+    """What is written after its partner has said all goes to a caller who may be slow; whom that pauses is nobody."""
+    doors, seen = [], []
+    pool = type(house.corridor.pool)
+    release = pool.release
+
+    def released(self, route, connection):
+        seen.append((doors[0].reader, connection))
+        release(self, route, connection)
+
+    def serve(request, door):
+        doors.append(door)
+        return house.serve(request, door)
+
+    monkeypatch.setattr(pool, "release", released)
+    body = {"model": "auto", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+    house.say(request_bytes(body, house.key, {"isthmus-age": "40"}), serve)
+    assert house.receipt.outcome == "answered"
+    ((reader, connection),) = seen
+    assert connection.reusable
+    assert reader is not connection
+    if reader is not None:
+        reader.pause()
+    assert not connection._paused

@@ -7,14 +7,14 @@ import pytest
 from corridor_parts import Door, delta, event, exchange, plan, route
 from killed_parts import Dying, KilledNet, agree, tongue
 from scripted import Wire, request_bytes
-from standin_wires import Anthropic, Speech
+from standin_wires import Anthropic, DashScope, Gemini, Speech
 
 from isthmus.core.wire import Usage
 from isthmus.gateway import relay, spent
 from isthmus.gateway.door import Doors
 from isthmus.gateway.serve import body_limit
 from isthmus.gateway.stream import Stream
-from isthmus.partners import anthropic, openai_chat, prices
+from isthmus.partners import anthropic, dashscope, gemini, openai_chat, prices
 from isthmus.policy import estimate
 
 DAY = "2026-11-22"
@@ -172,11 +172,35 @@ def test_a_count_with_the_words_or_after_them_is_the_answers():
         event({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "w"}}], "usage": use}),
         delta(content="w") + event({"id": "c", "model": "m", "choices": [], "usage": use}),
         delta(finish="stop") + event({"id": "c", "model": "m", "choices": [], "usage": use}),
+        event({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}}], "usage": dict.fromkeys(use, 1)})
+        + delta(content="w")
+        + event({"id": "c", "model": "m", "choices": [], "usage": use}),
     ):
         ex = exchange(plan())
         stream = Stream(ex, ex.plan, Door(), openai_chat, lambda: 1.0, chunked=True)
         stream.feed(said)
         assert ex.usage == Usage(3, 4, 7)
+
+
+@pytest.mark.parametrize(("dialect", "wire"), [(gemini, Gemini), (dashscope, DashScope)])
+def test_a_count_that_came_in_one_event_with_words_is_the_partners_own(dialect, wire):
+    speech = Speech("m", "Nine words are said here, and nobody counts them.", prompt=41)
+    partner = wire()
+    partner.incremental = True
+    first = next(event for event, cost in partner.events(speech) if cost)
+    ex = exchange(plan(at=route("partner/m")))
+    stream = Stream(ex, ex.plan, Door(), dialect, lambda: 1.0, chunked=True)
+    stream.reader = dialect.Reader(ex.plan.route)
+    stream.feed(first)
+    run(spent.settle(ex, {}))
+    assert (ex.usage.prompt_tokens, ex.usage.completion_tokens, ex.estimated) == (41, 1, False)
+
+
+def test_a_question_that_was_counted_as_nothing_is_counted_here(priced):
+    ex, book = priced
+    ex.asked = Usage(0, 0, 0)
+    run(spent.settle(ex, book))
+    assert ex.usage.prompt_tokens > 0
 
 
 def test_the_partners_count_of_the_question_stands_beside_ours_of_the_words(priced):
