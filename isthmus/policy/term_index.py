@@ -153,7 +153,7 @@ class OncePer(Generic[_T]):
         known = self._made.get(id(index))
         if known is None:
             while len(self._made) >= 2:
-                self._made.pop(next(iter(self._made)))
+                self._made.pop(next(iter(self._made)), None)  # another thread may have been first
             known = self._made[id(index)] = (index, self._make(index))
         return known[1]
 
